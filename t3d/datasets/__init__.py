@@ -1,0 +1,1 @@
+"""Files on disk: data set layouts, splits, formats, and the procedural set."""

@@ -1,0 +1,1 @@
+"""Networks, losses and training. Needs torch, never Open3D or Dask."""

@@ -1,0 +1,119 @@
+"""The graph: which node reads which, for which variants and which shapes. No files, no keys."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from t3d.errors import T3dError, UsageError
+from t3d.pipeline.stage import Each, Need, Stage
+
+ItemId = tuple[str, str]
+"""Name of a node and id of a shape ("" for the whole set)."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stage in one variant; the variant is "" where all variants share it."""
+
+    stage: Stage
+    variant: str
+
+    @property
+    def name(self) -> str:
+        """`views`, or `reconstructions[s1]` where it exists once per variant."""
+        return f"{self.stage.name}[{self.variant}]" if self.variant else self.stage.name
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All stages of a package, the selected variants and the source roles of the data set."""
+
+    stages: Mapping[str, Stage]
+    variants: tuple[str, ...]
+    roles: tuple[str, ...]
+
+    def targets(self, name: str) -> list[Node]:
+        """Nodes for a stage, a kind of artifact or a command, one per selected variant."""
+        makers = [stage for stage in self.stages.values() if name in (stage.name, stage.makes, stage.command)]
+        if not makers:
+            raise UsageError(f"no stage {name!r}; there are {', '.join(sorted(self.stages))}")
+        nodes = [node for stage in makers for node in self._nodes(stage)]
+        if not nodes:
+            raise UsageError(f"{name}: not part of the selected variants {', '.join(self.variants)}")
+        return nodes
+
+    def inputs(self, node: Node) -> dict[Need, list[Node]]:
+        """The nodes behind each thing a node reads; a source role has none."""
+        return {need: self._behind(node, need) for need in node.stage.needs}
+
+    def order(self, targets: Iterable[Node]) -> list[Node]:
+        """The targets and all they need, inputs first; raises T3dError naming a cycle."""
+        done: dict[Node, None] = {}
+
+        def visit(node: Node, path: tuple[str, ...]) -> None:
+            if node.name in path:
+                raise T3dError(f"stages read each other: {' <- '.join((*path, node.name))}")
+            if node not in done:
+                for nodes in self.inputs(node).values():
+                    for one in nodes:
+                        visit(one, (*path, node.name))
+                done[node] = None
+
+        for target in targets:
+            visit(target, ())
+        return list(done)
+
+    def demand(self, targets: Iterable[Node], parts: Mapping[str, Iterable[str]]) -> dict[Node, list[str]]:
+        """Shapes that each node is needed for ("" for a node of the whole set), inputs first."""
+        targets = list(targets)
+        order = self.order(targets)
+        wanted: dict[Node, set[str]] = {node: set() for node in order}
+        for node in targets:
+            wanted[node] |= shapes_of(Each(*node.stage.parts), parts) if node.stage.per == "shape" else {""}
+        for node in reversed(order):
+            for need, nodes in self.inputs(node).items():
+                for one in nodes:
+                    wanted[one] |= _wanted(need, one, wanted[node], parts)
+        return {node: sorted(wanted[node]) for node in order}
+
+    def _behind(self, node: Node, need: Need) -> list[Node]:
+        makers = [stage for stage in self.stages.values() if need.name == stage.makes]
+        if not makers:
+            if need.name in self.roles:
+                return []
+            raise T3dError(f"stage {node.stage.name} reads {need.name!r}, which no stage makes")
+        nodes = [one for stage in makers for one in self._nodes(stage)]
+        found = nodes if need.variants else [one for one in nodes if one.variant in ("", node.variant)]
+        if not found:
+            raise T3dError(f"stage {node.name} reads {need.name!r}, which no stage makes in that variant")
+        return found
+
+    def _nodes(self, stage: Stage) -> list[Node]:
+        if not self._varies(stage):
+            return [Node(stage, "")]
+        return [Node(stage, one) for one in self.variants if not stage.variants or one in stage.variants]
+
+    def _varies(self, stage: Stage, path: tuple[str, ...] = ()) -> bool:
+        """A stage exists per variant if it says so, or reads one artifact of something that does."""
+        if stage.variants or stage.name in path:
+            return bool(stage.variants)
+        return any(
+            self._varies(maker, (*path, stage.name))
+            for need in stage.needs
+            if not need.variants
+            for maker in self.stages.values()
+            if maker.makes == need.name
+        )
+
+
+def shapes_of(each: Each, parts: Mapping[str, Iterable[str]]) -> set[str]:
+    """Ids of the named parts; of every part when none is named or the set is not split."""
+    names = each.parts if each.parts and "" not in parts else tuple(parts)
+    return {shape for name in names for shape in parts.get(name, ())}
+
+
+def _wanted(need: Need, node: Node, by: set[str], parts: Mapping[str, Iterable[str]]) -> set[str]:
+    if not by:
+        return set()
+    if node.stage.per == "set":
+        return {""}
+    return shapes_of(need.each, parts) if need.each else by

@@ -1,0 +1,166 @@
+"""Runs a plan: here, item by item, or as one Dask graph on this machine or a cluster.
+
+Only this module knows Dask. Tasks carry digests and paths, never arrays.
+"""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from t3d.errors import UsageError
+from t3d.pipeline.graph import ItemId
+from t3d.pipeline.isolate import STOPPING, child_of_this_thread, kill_children
+from t3d.pipeline.plan import Plan
+from t3d.pipeline.task import Outcome, Task, look_up, make
+
+TOPIC = "t3d"
+CONNECT_SECONDS = 15
+"""How long a named scheduler may take to answer."""
+
+Watch = Callable[[Outcome | Mapping[str, Any]], None]
+"""Told of every outcome, and of the live figures of what is being made."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where a plan runs; nothing here changes a byte of what is made.
+
+    workers: how many at once, 0: in this process. scheduler: address of a running Dask scheduler.
+    memory: bytes that one child may use, None: no limit.
+    """
+
+    workers: int = 1
+    scheduler: str | None = None
+    memory: int | None = None
+
+
+def run(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]:
+    """Make what the plan leaves to be made; the outcome of every item of it.
+
+    Raises StoreError when the store takes nothing, UsageError when the scheduler does not answer.
+    """
+    if not plan.todo:
+        return dict(plan.decided)
+    plan.project.store.check_writable()
+    plan.project.store.sweep()
+    if execution.workers == 0 and not execution.scheduler:
+        return _run_here(plan, watch)
+    return _run_on_dask(plan, execution, watch)
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _run_here(plan: Plan, watch: Watch) -> dict[ItemId, Outcome]:
+    outcomes = dict(plan.decided)
+    for task in plan.todo:
+        upstream = {id_: outcomes[id_] for id_ in task.upstream}
+        outcomes[task.id] = make(task, upstream, cores(), watch)
+        watch(outcomes[task.id])
+    return outcomes
+
+
+def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]:
+    from distributed import as_completed
+
+    outcomes = dict(plan.decided)
+    with _client(execution) as client:
+        client.subscribe_topic(TOPIC, lambda event: watch(_without_worker(event[1])))
+        futures = _submit(plan, execution, client)
+        names = {future: id_ for id_, future in futures.items()}
+        for future, outcome in as_completed(list(names), with_results=True):
+            outcomes[names[future]] = outcome
+            watch(outcome)
+    return outcomes
+
+
+def _without_worker(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Live figures without the address that Dask adds to them."""
+    return {name: value for name, value in figures.items() if name != "worker"}
+
+
+def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
+    """One Dask task per item, with its inputs' futures as arguments: no barrier between stages."""
+    run_id = uuid.uuid4().hex[:8]
+    trains = _has_resource(client, "train")
+    futures: dict[ItemId, Any] = {}
+    for task in plan.todo:
+        stage = plan.stage_of(task.id)
+        upstream = task.upstream
+        threads = None if stage.resource else max(1, cores() // max(1, execution.workers))
+        futures[task.id] = client.submit(
+            _perform,
+            task,
+            upstream,
+            [futures.get(id_) or plan.decided[id_] for id_ in upstream],
+            threads,
+            (stage.timeout, execution.memory),
+            key=f"{task.id[0]}-{task.shape}-{run_id}",
+            pure=False,
+            priority=10 if task.shape else 0,  # what takes the whole machine waits for the small things
+            resources={stage.resource: 1} if stage.resource and trains else None,
+        )
+    return futures
+
+
+def _perform(
+    task: Task,
+    upstream: list[ItemId],
+    results: list[Outcome],
+    threads: int | None,
+    limits: tuple[float | None, int | None],
+) -> Outcome:
+    """One item in this worker thread's child; what is decided already starts none."""
+    from distributed import get_worker
+
+    from t3d.pipeline.store import Store
+
+    outcomes = dict(zip(upstream, results, strict=True))
+    found = look_up(task, outcomes, Store(task.root))
+    if found:
+        return found
+    worker = get_worker()
+    child = child_of_this_thread(threads or cores())
+    return child.run(task, outcomes, limits, lambda figures: worker.log_event(TOPIC, dict(figures)))
+
+
+@contextlib.contextmanager
+def _client(execution: Execution) -> Iterator[Any]:
+    """A client of the named scheduler, or of a cluster of worker threads in this process.
+
+    The work is done in children of those threads, so that threads are all a local cluster needs.
+    """
+    from distributed import Client, LocalCluster
+
+    STOPPING.clear()
+    with contextlib.ExitStack() as stack:
+        stack.callback(kill_children)
+        stack.callback(STOPPING.set)
+        if execution.scheduler:
+            try:
+                yield stack.enter_context(Client(execution.scheduler, timeout=CONNECT_SECONDS))
+            except (OSError, ValueError) as error:
+                raise UsageError(
+                    f"--scheduler {execution.scheduler}: {error}; is it running there?"
+                ) from None
+            return
+        cluster = LocalCluster(
+            n_workers=1,
+            threads_per_worker=execution.workers,
+            processes=False,
+            resources={"train": 1},
+            memory_limit=0,
+            dashboard_address=None,
+        )
+        stack.enter_context(contextlib.closing(cluster))
+        yield stack.enter_context(Client(cluster))
+
+
+def _has_resource(client: Any, name: str) -> bool:
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return any(name in worker.get("resources", {}) for worker in workers)

@@ -1,0 +1,45 @@
+"""Run files: what a run was asked, and where everything it made is. The latest is the default elsewhere."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from t3d.errors import UsageError
+from t3d.pipeline.keys import digest
+from t3d.pipeline.plan import Plan
+from t3d.pipeline.task import Outcome
+
+
+def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> Path:
+    """Write `runs/<preset>-<digest>.json`: settings, parts, and each artifact's folder by node and shape."""
+    folder = plan.project.root / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{settings['preset']}-{digest(settings)[:8]}.json"
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    artifacts: dict[str, dict[str, str]] = earlier.get("artifacts", {})
+    for (node, shape), outcome in outcomes.items():
+        if outcome.there:
+            relative = Path(outcome.path).relative_to(plan.project.root)
+            artifacts.setdefault(node, {})[shape] = relative.as_posix()
+    failures = {(one.stage, one.shape): one.record() for out in outcomes.values() for one in out.failures}
+    record = {
+        "settings": dict(settings),
+        "parts": {name: list(ids) for name, ids in plan.parts.items()},
+        "artifacts": artifacts,
+        "failures": [failures[name] for name in sorted(failures)],
+        "finished": time.time(),
+    }
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(record, indent=1, sort_keys=True))
+    draft.replace(path)
+    return path
+
+
+def latest_run(root: Path) -> dict[str, Any]:
+    """The newest run file of a category's store; raises UsageError when there is none."""
+    paths = sorted((root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    if not paths:
+        raise UsageError(f"{root}: no run here yet; start one with `t3d run`")
+    return json.loads(paths[-1].read_text())

@@ -1,0 +1,105 @@
+"""Source files and their digests, remembered by size and time so that nothing is read twice."""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+Memo = Callable[[Path, str, Callable[[Path], Any]], Any]
+"""`memo(path, name, compute)`: `compute(path)`, remembered until the file at `path` changes."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a shape's stages read from the data set: the file to open and all the files it stands for."""
+
+    path: Path
+    files: tuple[Path, ...]
+
+
+class Catalogue(Protocol):
+    """The shapes of one category; the engine asks for nothing else."""
+
+    @property
+    def name(self) -> str:
+        """Name of the category: the store's first folder."""
+
+    @property
+    def title(self) -> str:
+        """Where the shapes come from, in words for run records and reports."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every shape id, sorted."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Names of the source roles that `source` answers."""
+
+    def source(self, shape: str, role: str, memo: Memo) -> Source:
+        """Files of one shape in one role."""
+
+
+@dataclass
+class FileIndex:
+    """What is known of files, by path, valid while size, time and inode stay the same.
+
+    A file changed within the last two seconds is never remembered: its time may not have moved yet.
+    """
+
+    path: Path
+    _known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _dirty: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            self._known = json.loads(self.path.read_text())
+        except (OSError, ValueError):  # absent or torn: an empty memory
+            self._known = {}
+
+    def memo(self, path: Path, name: str, compute: Callable[[Path], Any]) -> Any:
+        """`compute(path)`, which must give plain JSON values, remembered under `name`."""
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+        entry = self._known.get(str(path))
+        if entry is None or entry["stamp"] != stamp:
+            entry = {"stamp": stamp}
+        if name not in entry:
+            entry[name] = compute(path)
+            if _age(status.st_mtime_ns) > 2:
+                self._known[str(path)] = entry
+                self._dirty = True
+        return entry[name]
+
+    def digest(self, path: Path) -> str:
+        """SHA-256 of the file's content."""
+        return str(self.memo(path, "sha256", file_digest))
+
+    def save(self) -> None:
+        """Write the memory aside and rename it; losing it costs time only, so a failure is no error."""
+        if not self._dirty:
+            return
+        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(self._known))
+            draft.replace(self.path)
+            self._dirty = False
+        except OSError:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _age(mtime_ns: int) -> float:
+    return abs(time.time_ns() - mtime_ns) / 1e9

@@ -1,0 +1,202 @@
+"""What a stage is: a function named after what it makes, its parameters, and what it reads.
+
+A stage is declared once, in its signature:
+
+- before the star stand the things it reads: other stages, or source files of the data set;
+- after the star stands what the runner hands over (`HANDED`);
+- `Params`, a frozen dataclass in the same module, is its settings, options, help and part of its key.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import itertools
+import pkgutil
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from t3d.errors import T3dError
+
+Shapes = Mapping[str, Path]
+"""Folder of a per-shape artifact by shape id."""
+
+Parts = Mapping[str, Shapes]
+"""The same, by part of the split: `parts["train"]["some-id"]` is a folder."""
+
+Facts = Mapping[str, Any]
+"""What a stage returns for its manifest: plain numbers, strings and lists."""
+
+Progress = Callable[..., None]
+"""`progress(done, total, loss=..., ...)`: live figures for whoever watches the run."""
+
+_HANDED = "out params rng train_seed shape variant scratch progress threads ids failures recipe"
+HANDED = frozenset(_HANDED.split())
+"""Names the runner can hand to a stage after the star.
+
+out: empty folder to fill. params: this stage's `Params`. rng: numpy generator seeded by (seed, stage,
+shape). train_seed: int. shape: shape id. variant: "s1", ... scratch: folder that outlives a killed
+attempt, for checkpoints. progress: see `Progress`. threads: how many this task may use. ids: every
+shape id of the data set, sorted. failures: records of the shapes lost upstream. recipe: settings of
+every stage upstream, category and data set name.
+"""
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Each:
+    """Read a per-shape stage for every shape of the named parts of the split; none named: of all."""
+
+    parts: tuple[str, ...]
+    variants: bool
+
+    def __init__(self, *parts: str, variants: bool = False) -> None:
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "variants", variants)
+
+
+@dataclasses.dataclass(frozen=True)
+class Variants:
+    """Read an artifact once per selected variant: the argument is a mapping by variant."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """One thing a stage reads: `name` is a stage, a kind of artifact or a source role."""
+
+    name: str
+    each: Each | None = None
+    variants: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A declared stage; `name` is that of its function and file."""
+
+    name: str
+    function: Callable[..., Facts | None]
+    params: type
+    per: Literal["shape", "set"]
+    version: int
+    makes: str
+    command: str | None
+    variants: tuple[str, ...]
+    parts: tuple[str, ...]
+    files: tuple[str, ...]
+    resource: str | None
+    timeout: float | None
+    needs: tuple[Need, ...]
+    handed: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoParams:
+    """A stage without parameters."""
+
+
+def stage(  # noqa: PLR0913 - a declaration: every argument is one fact about the stage
+    *,
+    per: Literal["shape", "set"],
+    version: int,
+    makes: str | None = None,
+    command: str | None = None,
+    variants: tuple[str, ...] = (),
+    parts: tuple[str, ...] = ("train", "val", "test"),
+    files: tuple[str, ...] = (),
+    resource: str | None = None,
+    timeout: float | None = 1800.0,
+) -> Callable[[Callable[..., Facts | None]], Callable[..., Facts | None]]:
+    """Declare a function to be a stage; it stays an ordinary function that tests can call.
+
+    version: raised by hand when the meaning of the output changes. makes: the kind of artifact where
+    several stages make the same kind (default: the function's name). command: name of its command.
+    variants: the recipes in which it takes part (none: it is the same for all). parts: the parts of
+    the split made when a per-shape stage is itself the target. files: what `out` must hold at the end.
+    resource: "train" for tasks that take the whole machine. timeout: seconds for one task, None: never.
+    """
+
+    def declare(function: Callable[..., Facts | None]) -> Callable[..., Facts | None]:
+        needs, handed = _read_signature(function)
+        declared = Stage(
+            name=function.__name__,
+            function=function,
+            params=function.__globals__.get("Params", NoParams),
+            per=per,
+            version=version,
+            makes=makes or function.__name__,
+            command=command,
+            variants=variants,
+            parts=parts,
+            files=files,
+            resource=resource,
+            timeout=timeout,
+            needs=needs,
+            handed=handed,
+        )
+        function.__stage__ = declared  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def _read_signature(function: Callable[..., Any]) -> tuple[tuple[Need, ...], tuple[str, ...]]:
+    needs, handed = [], []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            if name not in HANDED:
+                known = ", ".join(sorted(HANDED))
+                raise T3dError(f"stage {function.__name__}: the runner hands no {name!r} (it has {known})")
+            handed.append(name)
+        else:
+            needs.append(_need(name, parameter.annotation))
+    return tuple(needs), tuple(handed)
+
+
+def _need(name: str, annotation: Any) -> Need:
+    """A plain annotation means one folder; `Annotated[..., Each(...)]` or `Variants()` means many."""
+    for mark in getattr(annotation, "__metadata__", ()):
+        if isinstance(mark, Each):
+            return Need(name, mark, mark.variants)
+        if isinstance(mark, Variants):
+            return Need(name, None, True)
+    return Need(name)
+
+
+def stages_of(package: str) -> dict[str, Stage]:
+    """Every stage of a package, by name: one per module, in the function named like the file."""
+    found = {}
+    for module in _modules(package):
+        name = module.__name__.rpartition(".")[2]
+        declared = getattr(getattr(module, name, None), "__stage__", None)
+        if declared is None:
+            raise T3dError(f"{module.__name__}: no @stage function named {name!r} in it")
+        found[name] = declared
+    return found
+
+
+def _modules(package: str) -> Iterator[Any]:
+    root = importlib.import_module(package)
+    for info in sorted(pkgutil.iter_modules(root.__path__), key=lambda info: info.name):
+        if not info.name.startswith("_"):
+            yield importlib.import_module(f"{package}.{info.name}")
+
+
+def field_docs(params: type) -> dict[str, str]:
+    """The string under each field of a `Params` dataclass, by field name."""
+    import ast
+    import textwrap
+
+    tree = ast.parse(textwrap.dedent(inspect.getsource(params))).body[0]
+    docs = {}
+    body = typing.cast(ast.ClassDef, tree).body
+    for field, text in itertools.pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            value = getattr(text, "value", None)
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                docs[field.target.id] = " ".join(value.value.split())
+    return docs

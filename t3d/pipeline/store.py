@@ -1,0 +1,252 @@
+"""The store: one folder per artifact, there whole or not at all.
+
+    <root>/<stage>/<shape or _all>/<label>-<key>/manifest.json and the files
+    <root>/<stage>/<shape or _all>/<label>-<key>.failed.json     why it could not be made
+
+A folder is filled under `.drafts`, checked, given its manifest last, and renamed into place.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+from t3d.errors import StoreError
+from t3d.pipeline.keys import digest
+from t3d.pipeline.sources import file_digest
+
+WHOLE_SET = "_all"
+MANIFEST = "manifest.json"
+KINDS = ("data", "timeout", "killed", "infra")
+Kind = Literal["data", "timeout", "killed", "infra"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one artifact is not there. Kind `data` stands until its key changes; the others are retried."""
+
+    shape: str
+    stage: str
+    kind: Kind
+    reason: str
+    detail: str = ""
+
+    def record(self) -> dict[str, str]:
+        """What stages and reports see of it."""
+        return {"shape": self.shape, "stage": self.stage, "kind": self.kind, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one artifact belongs: kind of artifact, shape (or the whole set), label and key."""
+
+    makes: str
+    shape: str
+    label: str
+    key: str
+
+    @property
+    def folder(self) -> Path:
+        """The artifact's folder below the store's root."""
+        return Path(self.makes, folder_name(self.shape), f"{self.label}-{self.key[:16]}")
+
+
+def folder_name(shape: str) -> str:
+    """A shape id as one folder name: letters of any script, spaces and dots stay; the rest is quoted."""
+    if shape == "":
+        return WHOLE_SET
+    name = "".join(one if one.isalnum() or one in " -_.()+" else quote(one, safe="") for one in shape)
+    if name.startswith((".", "_")):
+        name = quote(name[0], safe="").replace(".", "%2E").replace("_", "%5F") + name[1:]
+    if len(name.encode()) > 200:
+        name = f"{name[:40]}~{digest(shape)[:16]}"
+    return name
+
+
+def shape_of(folder: str) -> str:
+    """The shape id behind a folder name (a very long one stays shortened)."""
+    return "" if folder == WHOLE_SET else unquote(folder)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The artifacts of one category below `root`."""
+
+    root: Path
+
+    def path(self, place: Place) -> Path:
+        """Folder of an artifact, there or not."""
+        return self.root / place.folder
+
+    def manifest(self, place: Place) -> dict[str, Any] | None:
+        """The artifact's manifest; None when there is no such artifact."""
+        return read_manifest(self.path(place))
+
+    def failure(self, place: Place) -> Failure | None:
+        """The record of a failed attempt at this artifact."""
+        try:
+            return Failure(**json.loads(self._failure_path(place).read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def record_failure(self, place: Place, failure: Failure) -> None:
+        """Write the failure beside the place where the artifact would be."""
+        path = self._failure_path(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{uuid.uuid4().hex}")
+        draft.write_text(json.dumps(asdict(failure), indent=1))
+        draft.replace(path)
+
+    def _failure_path(self, place: Place) -> Path:
+        folder = self.path(place)
+        return folder.with_name(f"{folder.name}.failed.json")
+
+    @contextlib.contextmanager
+    def draft(self) -> Iterator[Path]:
+        """An empty folder on the store's file system; what is left of it at the end is removed."""
+        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+        folder = self.root / ".drafts" / name
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, draft: Path, place: Place, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a finished draft its manifest and its place; where another was quicker, keep that one.
+
+        Raises StoreError when a file cannot be read back.
+        """
+        files = describe_files(draft)
+        whole = {
+            **manifest,
+            "files": files,
+            "digest": digest({name: one["sha256"] for name, one in files.items()}),
+        }
+        with (draft / MANIFEST).open("w") as file:
+            json.dump(whole, file, indent=1, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        target = self.path(place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.rename(target)
+        except OSError:  # there already: another run made it, or a folder without a manifest lies there
+            there = self.manifest(place)
+            if there is not None:
+                return there
+            self._discard(target)
+            draft.rename(target)
+        self._failure_path(place).unlink(missing_ok=True)
+        return whole
+
+    def remove(self, folder: Path) -> None:
+        """Take an artifact away: out of sight first, then deleted, so that no reader sees half of it."""
+        if folder.exists():
+            self._discard(folder)
+        folder.with_name(f"{folder.name}.failed.json").unlink(missing_ok=True)
+
+    def _discard(self, folder: Path) -> None:
+        with self.draft() as grave:
+            folder.rename(grave / "removed")
+
+    @contextlib.contextmanager
+    def lock(self, place: Place) -> Iterator[None]:
+        """Hold the artifact's name while making it; the kernel frees it when the process dies."""
+        path = self.root / ".locks" / f"{place.makes}-{place.key[:32]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with path.open("a") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not _same_file(path, file.fileno()):
+                    continue  # its last holder took the file away while we waited
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+
+    def scratch(self, place: Place) -> Path:
+        """A folder for checkpoints that a killed attempt leaves to the next; remove it after publishing."""
+        folder = self.root / ".scratch" / f"{place.makes}-{place.key[:32]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def sweep(self) -> None:
+        """Remove the drafts of dead processes of this host, and those of others after a day."""
+        for folder in (self.root / ".drafts").glob("*"):
+            host, pid, _ = folder.name.rsplit("-", 2)
+            local = host == socket.gethostname()
+            with contextlib.suppress(OSError):
+                if (local and not _alive(int(pid))) or time.time() - folder.stat().st_mtime > 86_400:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def folders(self, makes: str, shape: str) -> list[Path]:
+        """Every artifact of one shape, whatever its key, oldest first."""
+        found = [path.parent for path in (self.root / makes / folder_name(shape)).glob(f"*/{MANIFEST}")]
+        return sorted(found, key=lambda path: (path / MANIFEST).stat().st_mtime_ns)
+
+    def check_writable(self) -> None:
+        """Raise StoreError when nothing can be written here."""
+        try:
+            with self.draft() as folder:
+                (folder / "probe").write_bytes(b"t3d")
+        except OSError as error:
+            raise StoreError(f"{self.root}: {error.strerror}; name another folder with --work") from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest in an artifact's folder; None when the folder is not an artifact."""
+    try:
+        return json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file below a folder, the manifest aside, by relative name."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+        for path in paths
+        if path != folder / MANIFEST
+    }
+
+
+def damage(folder: Path) -> list[str]:
+    """What differs between an artifact's files and its manifest: missing, changed or foreign files."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return ["no manifest"]
+    there, said = describe_files(folder), manifest["files"]
+    return (
+        [f"{name} is missing" for name in sorted(said.keys() - there.keys())]
+        + [f"{name} does not belong" for name in sorted(there.keys() - said.keys())]
+        + [f"{name} has changed" for name in sorted(said.keys() & there.keys()) if said[name] != there[name]]
+    )
+
+
+def _same_file(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

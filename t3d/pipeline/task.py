@@ -1,0 +1,309 @@
+"""One task: make one artifact, or find it, or record why not. Runs anywhere the store can be seen."""
+
+import errno
+import importlib.metadata
+import logging
+import platform
+import shutil
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from t3d.errors import DataError, T3dError
+from t3d.pipeline.graph import ItemId
+from t3d.pipeline.keys import digest, seed_of
+from t3d.pipeline.stage import Stage, stages_of
+from t3d.pipeline.store import Failure, Kind, Place, Store
+
+SCHEMA = 1
+"""Raised when the meaning of keys or manifests changes; every artifact is then made anew."""
+
+State = Literal["kept", "made", "failed", "blocked"]
+Wire = Any
+"""Where an input comes from: an `ItemId`, or a mapping (part, shape, variant) down to them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item; `failures` are all those at or above it, its own included."""
+
+    node: str
+    shape: str
+    state: State
+    place: Place | None = None
+    path: str = ""
+    digest: str = ""
+    failures: tuple[Failure, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def there(self) -> bool:
+        """Whether the artifact exists."""
+        return self.state in ("kept", "made")
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a worker must know to make one item, its inputs aside."""
+
+    package: str
+    root: Path
+    stage: str
+    makes: str
+    variant: str
+    shape: str
+    params: Any
+    plain_params: Mapping[str, Any]
+    seeds: Mapping[str, int]
+    sources: Mapping[str, tuple[str, Mapping[str, str]]]
+    wires: Mapping[str, Wire]
+    handed: tuple[str, ...]
+    version: int
+    context: Mapping[str, Any]
+    allow_missing: bool
+    retry_failed: bool
+
+    @property
+    def id(self) -> ItemId:
+        """Node name and shape."""
+        return (f"{self.stage}[{self.variant}]" if self.variant else self.stage, self.shape)
+
+    @property
+    def upstream(self) -> list[ItemId]:
+        """Every item this one reads."""
+        return [leaf for wire in self.wires.values() for leaf in _leaves(wire)]
+
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+def preimage(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
+    """All that decides the artifact's bytes; its digest is the key."""
+    inputs = {need: _digests(wire, outcomes) for need, wire in task.wires.items()}
+    image = {
+        "schema": SCHEMA,
+        "stage": task.stage,
+        "version": task.version,
+        "variant": task.variant,
+        "shape": task.shape,
+        "params": dict(task.plain_params),
+        "inputs": {**inputs, **{role: dict(files) for role, (_, files) in task.sources.items()}},
+    }
+    excluded = sorted({shape for name, shape in task.upstream if shape and not outcomes[name, shape].there})
+    if excluded and not task.shape:
+        image["excluded"] = excluded
+    if "rng" in task.handed:
+        image["seed"] = task.seeds["rng"]
+    if "train_seed" in task.handed:
+        image["train_seed"] = task.seeds["train_seed"]
+    if "failures" in task.handed:
+        image["failures"] = [one.record() for one in lost(task, outcomes)]
+    return image | {name: task.context[name] for name in ("ids", "recipe") if name in task.handed}
+
+
+def lost(task: Task, outcomes: Mapping[ItemId, Outcome]) -> tuple[Failure, ...]:
+    """Every failure above this item, once each."""
+    found = {(one.stage, one.shape): one for id_ in task.upstream for one in outcomes[id_].failures}
+    return tuple(found[name] for name in sorted(found))
+
+
+def blocked(task: Task, outcomes: Mapping[ItemId, Outcome]) -> Outcome | None:
+    """The outcome of an item whose inputs are not there; None when it can be made.
+
+    A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
+    accidents (which a further run may bring back) unless missing ones are allowed.
+    """
+    above = lost(task, outcomes)
+    missing = [id_ for id_ in task.upstream if not outcomes[id_].there]
+    whole = [id_ for id_ in missing if task.shape or not id_[1]]
+    accidents = [one for id_ in missing for one in outcomes[id_].failures if one.kind != "data"]
+    if whole or (accidents and not task.allow_missing):
+        return Outcome(*task.id, "blocked", failures=above)
+    return None
+
+
+def place_of(task: Task, image: Mapping[str, Any]) -> Place:
+    """Where the artifact with this pre-image belongs."""
+    return Place(task.makes, task.shape, task.variant or f"v{task.version}", digest(image))
+
+
+def look_up(task: Task, outcomes: Mapping[ItemId, Outcome], store: Store) -> Outcome | None:
+    """What is already decided: a kept artifact, a standing failure, a blocked item; else None."""
+    stopped = blocked(task, outcomes)
+    if stopped:
+        return stopped
+    place = place_of(task, preimage(task, outcomes))
+    manifest = store.manifest(place)
+    if manifest is not None:
+        return _there(task, outcomes, place, store, manifest["digest"], "kept")
+    failure = store.failure(place)
+    if failure and failure.kind == "data" and task.shape and not task.retry_failed:
+        return Outcome(*task.id, "failed", place, failures=(*lost(task, outcomes), failure))
+    return None
+
+
+def make(task: Task, outcomes: Mapping[ItemId, Outcome], threads: int, report: Report) -> Outcome:
+    """Find the artifact or make it; a failure of the stage is an outcome, recorded by `record`."""
+    store = Store(task.root)
+    found = look_up(task, outcomes, store)
+    if found:
+        return found
+    image = preimage(task, outcomes)
+    place = place_of(task, image)
+    started = time.time()
+    try:
+        with store.lock(place):
+            manifest = store.manifest(place)
+            state: State = "kept" if manifest else "made"
+            manifest = manifest or _make(task, outcomes, image, place, threads, report)
+        return _there(task, outcomes, place, store, manifest["digest"], state, time.time() - started)
+    except Exception as error:
+        kind, reason = classify(error)
+        logging.getLogger(__name__).debug("%s failed", task.id, exc_info=True)
+        tail = "".join(traceback.format_exception(error))[-4000:]
+        failure = Failure(task.shape, task.stage, kind, reason, tail)
+        return failed(task, outcomes, place, failure, time.time() - started)
+
+
+def failed(
+    task: Task, outcomes: Mapping[ItemId, Outcome], place: Place, failure: Failure, seconds: float
+) -> Outcome:
+    """Record a failure; a store that takes no record is itself the failure shown."""
+    try:
+        Store(task.root).record_failure(place, failure)
+    except OSError as error:
+        failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
+    above = lost(task, outcomes)
+    return Outcome(*task.id, "failed", place, failures=(*above, failure), seconds=seconds)
+
+
+def classify(error: BaseException) -> tuple[Kind, str]:
+    """Kind and one-line reason of an exception raised by a stage."""
+    reason = " ".join(str(error).split())[:500] or type(error).__name__
+    if isinstance(error, MemoryError):
+        return "killed", f"out of memory: {reason}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT):
+        return "infra", f"{error.strerror}: {error.filename or 'the store'}"
+    return "data", reason if isinstance(error, T3dError) else f"{type(error).__name__}: {reason}"
+
+
+def _make(
+    task: Task, outcomes: Mapping[ItemId, Outcome], image: Any, place: Place, threads: int, report: Report
+) -> dict[str, Any]:
+    stage, store = stages_of(task.package)[task.stage], Store(task.root)
+    started = time.time()
+    scratch = store.scratch(place) if "scratch" in task.handed else None
+    with store.draft() as out:
+        handed = _hand(task, outcomes, out, scratch, threads, report)
+        read = {need: _paths(wire, outcomes) for need, wire in task.wires.items()}
+        read |= {role: Path(path) for role, (path, _) in task.sources.items()}
+        facts = stage.function(**read, **handed)
+        _check_files(stage, out)
+        manifest = {
+            "key": place.key,
+            "made_from": image,
+            "facts": dict(facts or {}),
+            "seconds": round(time.time() - started, 3),
+            "started": started,
+            "host": socket.gethostname(),
+            "versions": _versions(),
+        }
+        published = store.publish(out, place, manifest)
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return published
+
+
+def _hand(
+    task: Task,
+    outcomes: Mapping[ItemId, Outcome],
+    out: Path,
+    scratch: Path | None,
+    threads: int,
+    report: Report,
+) -> dict[str, Any]:
+    def progress(done: float, total: float, **figures: Any) -> None:
+        report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
+
+    available: dict[str, Callable[[], Any]] = {
+        "out": lambda: out,
+        "params": lambda: task.params,
+        "rng": lambda: _generator(task),
+        "train_seed": lambda: task.seeds["train_seed"],
+        "shape": lambda: task.shape,
+        "variant": lambda: task.variant,
+        "scratch": lambda: scratch,
+        "progress": lambda: progress,
+        "threads": lambda: threads,
+        "ids": lambda: task.context["ids"],
+        "recipe": lambda: task.context["recipe"],
+        "failures": lambda: [one.record() for one in lost(task, outcomes)],
+    }
+    return {name: available[name]() for name in task.handed}
+
+
+def _generator(task: Task) -> Any:
+    import numpy as np
+
+    return np.random.default_rng(seed_of(task.seeds["rng"], task.stage, task.shape))
+
+
+def _check_files(stage: Stage, out: Path) -> None:
+    missing = [name for name in stage.files if not (out / name).exists()]
+    if missing:
+        raise DataError(
+            f"stage {stage.name} did not write {', '.join(missing)}; this is a fault of the stage"
+        )
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what may change numbers: shown by `why`, never part of a key."""
+    found = {"python": platform.python_version()}
+    for name in ("t3d", "numpy", "scipy", "trimesh", "open3d", "torch", "scikit-image", "libigl"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _there(
+    task: Task,
+    outcomes: Mapping[ItemId, Outcome],
+    place: Place,
+    store: Store,
+    content: str,
+    state: State,
+    seconds: float = 0.0,
+) -> Outcome:
+    above = lost(task, outcomes)
+    return Outcome(*task.id, state, place, str(store.path(place)), content, above, seconds)
+
+
+def _leaves(wire: Wire) -> list[ItemId]:
+    if isinstance(wire, Mapping):
+        return [leaf for one in wire.values() for leaf in _leaves(one)]
+    return [wire]
+
+
+def _digests(wire: Wire, outcomes: Mapping[ItemId, Outcome]) -> Any:
+    return _filled(wire, outcomes, lambda outcome: outcome.digest)
+
+
+def _paths(wire: Wire, outcomes: Mapping[ItemId, Outcome]) -> Any:
+    return _filled(wire, outcomes, lambda outcome: Path(outcome.path))
+
+
+def _filled(wire: Wire, outcomes: Mapping[ItemId, Outcome], value: Callable[[Outcome], Any]) -> Any:
+    """The wire with each item replaced by its value; items that are not there are left out."""
+    if not isinstance(wire, Mapping):
+        return value(outcomes[wire])
+    return {
+        name: _filled(one, outcomes, value)
+        for name, one in wire.items()
+        if isinstance(one, Mapping) or outcomes[one].there
+    }

@@ -1,0 +1,112 @@
+"""The graph: variants, demand, cycles, unknown needs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+
+from t3d.errors import T3dError, UsageError
+from t3d.pipeline import Each, Parts, Shapes, Variants, stage
+from t3d.pipeline.graph import Graph
+
+
+@stage(per="shape", version=1)
+def mesh(source: Path, *, out: Path) -> None:
+    """A mesh."""
+
+
+@stage(per="shape", version=1)
+def views(mesh: Path, *, out: Path) -> None:
+    """Views."""
+
+
+@stage(per="set", version=1, makes="network", variants=("a",), command="train")
+def network_a(views: Annotated[Parts, Each("train")], *, out: Path) -> None:
+    """One way."""
+
+
+@stage(per="set", version=1, makes="network", variants=("b", "c"), command="train")
+def network_b(views: Annotated[Parts, Each("train")], *, out: Path) -> None:
+    """Another way."""
+
+
+@stage(per="shape", version=1, parts=("test",))
+def shapes(views: Path, network: Path, *, out: Path) -> None:
+    """Reconstructions."""
+
+
+@stage(per="set", version=1)
+def scores(
+    shapes: Annotated[Parts, Each("test", variants=True)],
+    network: Annotated[Shapes, Variants()],
+    *,
+    out: Path,
+) -> None:
+    """Scores."""
+
+
+STAGES = {f.__stage__.name: f.__stage__ for f in (mesh, views, network_a, network_b, shapes, scores)}
+PARTS = {"train": ["t1", "t2"], "test": ["x1"], "val": ["v1"]}
+
+
+def graph(*variants: str) -> Graph:
+    return Graph(STAGES, variants, ("source",))
+
+
+def test_what_reads_a_variant_exists_once_per_selected_variant():
+    order = [node.name for node in graph("a", "b").order(graph("a", "b").targets("scores"))]
+    assert order == ["mesh", "views", "network_a[a]", "shapes[a]", "network_b[b]", "shapes[b]", "scores"]
+
+
+def test_demand_follows_parts_and_needs():
+    one = graph("a")
+    demand = {node.name: shapes for node, shapes in one.demand(one.targets("scores"), PARTS).items()}
+    assert demand == {
+        "mesh": ["t1", "t2", "x1"],
+        "views": ["t1", "t2", "x1"],
+        "network_a[a]": [""],
+        "shapes[a]": ["x1"],
+        "scores": [""],
+    }
+
+
+def test_a_target_per_shape_is_made_for_its_own_parts():
+    one = graph("a")
+    demand = {node.name: shapes for node, shapes in one.demand(one.targets("views"), PARTS).items()}
+    assert demand["views"] == ["t1", "t2", "v1", "x1"]
+    assert {node.name: found for node, found in one.demand(one.targets("shapes"), PARTS).items()}[
+        "shapes[a]"
+    ] == ["x1"]
+
+
+def test_a_command_stands_for_all_makers_of_the_selected_variants():
+    assert [node.name for node in graph("a", "c").targets("train")] == ["network_a[a]", "network_b[c]"]
+    assert [node.name for node in graph("c").targets("network")] == ["network_b[c]"]
+
+
+def test_unknown_targets_and_variants_are_named():
+    with pytest.raises(UsageError, match="no stage 'nothing'; there are mesh, network_a"):
+        graph("a").targets("nothing")
+    with pytest.raises(UsageError, match="not part of the selected variants z"):
+        graph("z").targets("network")
+
+
+def test_unknown_needs_and_cycles_are_named():
+    @stage(per="set", version=1)
+    def lonely(nobody: Path, *, out: Path) -> None:
+        """Reads what is not there."""
+
+    @stage(per="set", version=1)
+    def egg(hen: Path, *, out: Path) -> None:
+        """Out of a hen."""
+
+    @stage(per="set", version=1)
+    def hen(egg: Path, *, out: Path) -> None:
+        """Out of an egg."""
+
+    lost = Graph({"lonely": lonely.__stage__}, (), ())
+    with pytest.raises(T3dError, match="stage lonely reads 'nobody', which no stage makes"):
+        lost.order(lost.targets("lonely"))
+    round_ = Graph({"egg": egg.__stage__, "hen": hen.__stage__}, (), ())
+    with pytest.raises(T3dError, match="egg <- hen <- egg"):
+        round_.order(round_.targets("egg"))

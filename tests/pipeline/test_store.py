@@ -1,0 +1,149 @@
+"""The store: whole or not at all, whoever writes and whatever breaks."""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from t3d.errors import StoreError
+from t3d.pipeline.store import Failure, Place, Store, damage, folder_name, read_manifest, shape_of
+
+PLACE = Place("views", "chair 7 é", "v1", "ab" * 32)
+
+
+def put(store: Store, content: str = "x", place: Place = PLACE) -> Path:
+    with store.draft() as draft:
+        (draft / "sub").mkdir()
+        (draft / "sub" / "a.txt").write_text(content)
+        store.publish(draft, place, {"key": place.key})
+    return store.path(place)
+
+
+def test_an_artifact_reads_back(tmp_path):
+    store = Store(tmp_path)
+    folder = put(store)
+    assert folder == tmp_path / "views" / "chair 7 é" / "v1-abababababababab"
+    manifest = store.manifest(PLACE)
+    assert manifest["files"]["sub/a.txt"]["bytes"] == 1
+    assert not damage(folder)
+    assert not list((tmp_path / ".drafts").iterdir())
+
+
+def test_digest_is_of_the_content_only(tmp_path):
+    one, other = Store(tmp_path / "one"), Store(tmp_path / "other")
+    put(one)
+    time.sleep(0.01)
+    put(other)
+    assert one.manifest(PLACE)["digest"] == other.manifest(PLACE)["digest"]
+    third = Store(tmp_path / "third")
+    put(third, "y")
+    assert third.manifest(PLACE)["digest"] != one.manifest(PLACE)["digest"]
+
+
+def test_the_loser_of_a_race_discards_its_copy(tmp_path):
+    store = Store(tmp_path)
+    put(store, "first")
+    put(store, "second")
+    assert (store.path(PLACE) / "sub" / "a.txt").read_text() == "first"
+
+
+def test_a_folder_without_a_manifest_is_not_an_artifact_and_is_replaced(tmp_path):
+    store = Store(tmp_path)
+    store.path(PLACE).mkdir(parents=True)
+    (store.path(PLACE) / "half").write_text("torn")
+    assert store.manifest(PLACE) is None
+    put(store)
+    assert sorted(path.name for path in store.path(PLACE).iterdir()) == ["manifest.json", "sub"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1", "\x00"])
+def test_a_torn_manifest_reads_as_none(tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    assert read_manifest(tmp_path) is None
+
+
+def test_damage_is_found(tmp_path):
+    folder = put(Store(tmp_path))
+    (folder / "sub" / "a.txt").write_text("z")
+    (folder / "extra").write_text("?")
+    assert damage(folder) == ["extra does not belong", "sub/a.txt has changed"]
+    (folder / "sub" / "a.txt").unlink()
+    assert damage(folder) == ["sub/a.txt is missing", "extra does not belong"]
+
+
+def test_failures_are_records_until_the_artifact_is_there(tmp_path):
+    store, failure = Store(tmp_path), Failure("chair 7 é", "views", "data", "no faces")
+    store.record_failure(PLACE, failure)
+    assert store.failure(PLACE) == failure
+    put(store)
+    assert store.failure(PLACE) is None
+
+
+def test_removing_takes_artifact_and_failure(tmp_path):
+    store = Store(tmp_path)
+    folder = put(store)
+    store.record_failure(PLACE, Failure("", "views", "data", "x"))
+    store.remove(folder)
+    assert not folder.exists()
+    assert store.failure(PLACE) is None
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_any_shape_id_is_one_safe_folder_name(shape):
+    name = folder_name(shape)
+    assert Path(name).name == name
+    assert name not in (".", "..", "_all")
+    assert not name.startswith(".")
+    assert "\0" not in name
+    assert len(name.encode()) <= 255
+    if "~" not in name:
+        assert shape_of(name) == shape
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_different_ids_have_different_folders(one, other):
+    assert (one == other) == (folder_name(one) == folder_name(other))
+
+
+def test_drafts_of_dead_processes_are_swept_and_live_ones_kept(tmp_path):
+    store = Store(tmp_path)
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0,))
+    process.start()
+    process.join()
+    import socket
+
+    dead = tmp_path / ".drafts" / f"{socket.gethostname()}-{process.pid}-x"
+    dead.mkdir(parents=True)
+    with store.draft() as mine:
+        store.sweep()
+        assert mine.exists()
+    assert not dead.exists()
+
+
+def _hold(root: Path, log: Path) -> None:
+    with Store(root).lock(PLACE):
+        with log.open("a") as file:
+            file.write("in ")
+        time.sleep(0.05)
+        with log.open("a") as file:
+            file.write("out ")
+
+
+def test_one_holds_the_lock_at_a_time(tmp_path):
+    log = tmp_path / "log"
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_hold, args=(tmp_path, log)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert log.read_text() == "in out " * 4
+
+
+def test_a_store_that_is_a_file_is_one_line(tmp_path):
+    (tmp_path / "work").write_text("")
+    with pytest.raises(StoreError, match="Not a directory; name another folder with --work"):
+        Store(tmp_path / "work").check_writable()
