@@ -1,0 +1,80 @@
+# `make` lists the targets. Everything below runs in one environment: the active conda environment (other
+# than base), else a virtual environment in VENV, made and kept in step by tools/setup.
+#
+#   CATEGORY  one category or several: sofa, "sofa chair plane"      VENV    the environment's folder (.venv)
+#   DATA      meshes to read; left out: built-in procedural shapes   PYTHON  interpreter that makes it (python3)
+#   WORK PRESET WORKERS  as --work, --preset, --workers              TORCH   torch==X, or existing: keep what is there
+#   ARGS      any other options, passed on as they are
+
+.DEFAULT_GOAL := help
+
+ifeq ($(origin VENV),undefined)
+ifneq ($(CONDA_PREFIX),)
+ifneq ($(CONDA_DEFAULT_ENV),base)
+VENV := $(CONDA_PREFIX)
+endif
+endif
+endif
+VENV ?= .venv
+PYTHON ?= python3
+export VENV PYTHON
+
+bin = "$(VENV)"/bin
+
+# $(call given,DATA,--data): the option when the variable was given, even if empty: t3d refuses an empty one.
+quote = '$(subst ','\'',$(1))'
+given = $(if $(filter undefined,$(origin $(1))),,$(2) $(call quote,$($(1))))
+options = $(call given,DATA,--data) $(call given,WORK,--work) $(call given,PRESET,--preset) \
+          $(call given,WORKERS,--workers) $(ARGS)
+
+# $(call t3d,COMMAND): a line per category; without CATEGORY one line, and t3d chooses.
+define newline
+
+
+endef
+t3d = $(if $(filter undefined,$(origin CATEGORY)),$(bin)/t3d $(1) $(strip $(options)),$(foreach \
+      category,$(or $(strip $(CATEGORY)),""),$(bin)/t3d $(1) --category $(category) $(strip $(options))$(newline)))
+
+.PHONY: help setup all render sample-sdf train evaluate report test test-slow check bench docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo; sed -n '4,$${/^#/!q;s/^# \{0,1\}//p;}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## system libraries, environment, packages; quick when nothing changed
+	@tools/setup
+
+all: setup ## the whole chain, ending with the report
+	$(call t3d,run)
+
+render sample-sdf train evaluate report: setup
+	$(call t3d,$@)
+
+render: ## 50 easy and 50 hard views of every shape
+sample-sdf: ## signed distances around every training shape
+train: ## the networks
+evaluate: ## reconstructions scored against the ground truth
+report: ## the illustrated report
+
+test: setup ## the tests
+	$(bin)/python -m pytest $(ARGS)
+
+test-slow: setup ## the tests that take minutes
+	$(bin)/python -m pytest -m slow $(ARGS)
+
+check: setup ## format, lint, types, import directions, reference page: what CI asks before the tests
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/python tools/reference.py --check
+
+bench: setup ## both sides of every speed figure, timed on this machine
+	$(bin)/python -m benchmarks $(ARGS)
+
+docs: setup ## write docs/reference.md from the commands' own help
+	$(bin)/python tools/reference.py
+
+clean: ## remove caches and build leftovers; the environment and the store stay
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find t3d tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
