@@ -8,6 +8,7 @@ A stage is declared once, in its signature:
 """
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import itertools
@@ -167,6 +168,7 @@ def _need(name: str, annotation: Any) -> Need:
     return Need(name)
 
 
+@functools.cache
 def stages_of(package: str) -> dict[str, Stage]:
     """Every stage of a package, by name: one per module, in the function named like the file."""
     found = {}

@@ -132,10 +132,7 @@ class Store:
             "files": files,
             "digest": digest({name: one["sha256"] for name, one in files.items()}),
         }
-        with (draft / MANIFEST).open("w") as file:
-            json.dump(whole, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
+        (draft / MANIFEST).write_text(json.dumps(whole, indent=1, sort_keys=True))
         target = self.path(place)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

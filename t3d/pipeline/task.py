@@ -1,7 +1,7 @@
 """One task: make one artifact, or find it, or record why not. Runs anywhere the store can be seen."""
 
 import errno
-import importlib.metadata
+import functools
 import logging
 import platform
 import shutil
@@ -260,8 +260,11 @@ def _check_files(stage: Stage, out: Path) -> None:
         )
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
-    """Versions of what may change numbers: shown by `why`, never part of a key."""
+    """Versions of what may change numbers: for the record, never part of a key."""
+    import importlib.metadata
+
     found = {"python": platform.python_version()}
     for name in ("t3d", "numpy", "scipy", "trimesh", "open3d", "torch", "scikit-image", "libigl"):
         try:

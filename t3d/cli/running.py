@@ -1,0 +1,261 @@
+"""Commands that make artifacts: one per stage command, `run`, and stage names as hidden twins."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from t3d.cli.console import duration, grouped, say, size, watch_of
+from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
+from t3d.errors import UsageError
+from t3d.pipeline.graph import Node
+from t3d.pipeline.plan import Plan, Project, plan, reason
+from t3d.pipeline.runner import Execution, cores, run
+from t3d.pipeline.runs import write_run
+from t3d.pipeline.stage import Stage, field_docs, stages_of
+from t3d.pipeline.store import Failure, read_manifest
+from t3d.pipeline.task import Outcome
+
+ORDER = ("render", "sample-sdf", "train", "reconstruct", "evaluate", "template", "report")
+"""Stage commands in the order of the work; others follow by name."""
+
+_RUN_OPTIONS = (
+    click.option(
+        "--workers", type=click.IntRange(0), help="How many at once; 0: in this process. [default: cores]"
+    ),
+    click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler."),
+    click.option(
+        "--memory", type=float, metavar="GB", help="Most memory one shape may use. [default: no limit]"
+    ),
+    click.option(
+        "--max-failures", type=click.IntRange(0), help="More lost shapes: status 1. [default: 10 % of train]"
+    ),
+    click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
+    click.option("--graph", metavar="FILE.svg", help="Draw the stages and stop."),
+    click.option("--force", is_flag=True, help="Make the command's own artifacts anew."),
+    click.option("--quiet", is_flag=True, help="No progress."),
+    click.option("--json", "as_json", is_flag=True, help="One machine-readable last line."),
+)
+
+
+def stage_commands() -> list[click.Command]:
+    """A command for every stage command, one for `run`, and hidden ones for the stage names."""
+    stages = stages_of(PACKAGE)
+    commands: dict[str, list[Stage]] = {}
+    for stage in stages.values():
+        if stage.command:
+            commands.setdefault(stage.command, []).append(stage)
+    shown = [_command(name, makers) for name, makers in commands.items()]
+    for name in {name for stage in stages.values() for name in (stage.name, stage.makes)} - commands.keys():
+        makers = [stage for stage in stages.values() if name in (stage.name, stage.makes)]
+        shown.append(_command(name, makers, hidden=True))
+    whole = _command("run", [stages["report"]] if "report" in stages else [])
+    whole.help = "Make everything up to the report."
+    return [*shown, whole]
+
+
+def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Command:
+    own = {parameter: stage.name for stage in makers for parameter in _own_parameters(stage)}
+    target = makers[0].name if name == "run" else name
+
+    def callback(**options: Any) -> None:
+        own_values: dict[str, dict[str, Any]] = {}
+        for parameter, stage in own.items():
+            if (value := options.pop(_destination(parameter))) is not None:
+                own_values.setdefault(stage, {})[parameter] = value
+        make_target(target, {**options, "values": own_values})
+
+    command: Callable[..., Any] = callback
+    for option in [*reversed(_RUN_OPTIONS)]:
+        command = option(command)
+    command = project_options(command)
+    for stage in reversed(makers):
+        for option in reversed(_parameter_options(stage)):
+            command = option(command)
+    summary = makers[0].summary if makers else ""
+    epilog = "Parameters of other stages: --set STAGE.NAME=VALUE, listed by `t3d STAGE --help`."
+    return click.command(name, help=summary, hidden=hidden, epilog=epilog)(command)
+
+
+_RUN_NAMES = "config sets workers scheduler memory max_failures dry_run graph force quiet as_json files"
+_SHARED = {*_RUN_NAMES.split(), *(field.name for field in dataclass_fields(Settings))}
+"""Parameters that a shared option sets already: no flag of their own."""
+
+
+def _own_parameters(stage: Stage) -> list[str]:
+    return [field.name for field in dataclass_fields(stage.params) if field.name not in _SHARED]
+
+
+def _destination(parameter: str) -> str:
+    return f"own_{parameter}"
+
+
+def _parameter_options(stage: Stage) -> list[Callable[..., Any]]:
+    """An option per parameter: its docstring, with the default of the preset `tiny`."""
+    docs, preset = field_docs(stage.params), preset_values("tiny").get(stage.name, {})
+    options = []
+    for field in dataclass_fields(stage.params):
+        if field.name in _SHARED:
+            continue
+        published = field.default if field.default is not MISSING else ""
+        shown = _text(preset.get(field.name, published))
+        note = (
+            f" [default: {shown}]"
+            if shown == _text(published)
+            else f" [tiny: {shown}; published: {_text(published)}]"
+        )
+        flag = f"--{field.name.replace('_', '-')}"
+        help_text = f"{docs.get(field.name, '')}{note}"
+        options.append(click.option(flag, _destination(field.name), metavar="VALUE", help=help_text))
+    return options
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def make_target(name: str, options: Mapping[str, Any]) -> None:
+    """Plan, run, and say how it went; leaves through the exit status of design §2."""
+    started = time.monotonic()
+    settings = settings_of(options)
+    announce(settings)
+    project = project_of(settings)
+    targets = project.graph.targets(name)
+    if options["graph"]:
+        draw(project, targets, Path(options["graph"]))
+        return
+    if options["force"] and not options["dry_run"]:
+        _remove(plan(project, targets), targets)
+    planned = plan(project, targets)
+    if options["dry_run"]:
+        explain(planned)
+        return
+    execution = execution_of(options)
+    with watch_of(planned, execution.workers, options["quiet"] or not planned.todo) as watch:
+        outcomes = run(planned, execution, watch)
+    path = write_run(planned, outcomes, settings.record())
+    status = summarise(planned, outcomes, targets, options["max_failures"])
+    seconds = time.monotonic() - started
+    if not options["quiet"]:
+        count = sum(one.state == "made" for one in outcomes.values())
+        say(f"{count} made in {duration(seconds)}; run file {path}")
+    if options["as_json"]:
+        click.echo(json.dumps(_machine_readable(outcomes, targets, path, seconds, status)))
+    raise SystemExit(status)
+
+
+def announce(settings: Settings) -> None:
+    """Say first when the shapes are not the user's own."""
+    if not settings.data:
+        say(f"no data set named (--data): using procedural {settings.category} shapes, made by t3d itself")
+
+
+def execution_of(options: Mapping[str, Any]) -> Execution:
+    """Where the plan runs."""
+    workers = options["workers"]
+    memory = int(options["memory"] * 1e9) if options["memory"] else None
+    return Execution(cores() if workers is None else workers, options["scheduler"], memory)
+
+
+def _remove(planned: Plan, targets: list[Node]) -> None:
+    for outcome in planned.outcomes(targets):
+        if outcome.place:
+            planned.project.store.remove(planned.project.store.path(outcome.place))
+
+
+def explain(planned: Plan) -> None:
+    """Per node: how many are kept, and why the others are to be made."""
+    for node in planned.project.graph.order(planned.targets):
+        decided = [one for one in planned.outcomes([node]) if one.there]
+        todo = [task for task in planned.todo if task.id[0] == node.name]
+        lost = [one for one in planned.outcomes([node]) if not one.there]
+        say(
+            f"{node.name}: {len(decided)} kept, {len(todo)} to make"
+            + (f", {len(lost)} failed" if lost else "")
+        )
+        for line in grouped((task.shape, reason(planned, task)) for task in todo):
+            say(f"    {line}")
+        for line in grouped((one.shape, _why_lost(one)) for one in lost):
+            say(f"    {line}")
+
+
+def _why_lost(outcome: Outcome) -> str:
+    failure = outcome.failures[-1]
+    return f"{failure.kind} failure in {failure.stage}: {failure.reason}"
+
+
+def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], targets: list[Node], most: int | None) -> int:
+    """Print failures by reason and what was made; the exit status."""
+    lost = {(one.stage, one.shape): one for out in outcomes.values() for one in out.failures}
+    failures = [lost[name] for name in sorted(lost)]
+    for line in grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures):
+        say(line)
+    names = {node.name for node in targets}
+    for outcome in outcomes.values():
+        if outcome.node in names and outcome.there and not outcome.shape:
+            _show(Path(outcome.path))
+    return exit_status(failures, outcomes, names, _most(planned, most))
+
+
+def _most(planned: Plan, most: int | None) -> int:
+    everyone = planned.parts.get("train") or [shape for ids in planned.parts.values() for shape in ids]
+    return len(everyone) // 10 if most is None else most
+
+
+def exit_status(
+    failures: list[Failure], outcomes: Mapping[Any, Outcome], targets: set[str], most: int
+) -> int:
+    """1 when a target of the whole set is not there, for any accident, and beyond `most` lost shapes."""
+    missing = any(one.node in targets and not one.shape and not one.there for one in outcomes.values())
+    accidents = any(one.kind != "data" for one in failures)
+    shapes = {one.shape for one in failures if one.shape}
+    if len(shapes) > most:
+        say(f"{len(shapes)} shapes lost, more than --max-failures {most}")
+    return int(missing or accidents or len(shapes) > most)
+
+
+def _show(folder: Path) -> None:
+    manifest = read_manifest(folder) or {"files": {}}
+    total = sum(one["bytes"] for one in manifest["files"].values())
+    page = folder / "report.html"
+    say(f"{page if page.exists() else folder} ({size(total)})")
+
+
+def _machine_readable(
+    outcomes: Mapping[Any, Outcome], targets: list[Node], path: Path, seconds: float, status: int
+) -> dict[str, Any]:
+    names = {node.name for node in targets}
+    counts = {
+        state: sum(one.state == state for one in outcomes.values())
+        for state in ("made", "kept", "failed", "blocked")
+    }
+    failures = {(one.stage, one.shape): one.record() for out in outcomes.values() for one in out.failures}
+    there = {
+        f"{one.node}/{one.shape}" if one.shape else one.node: one.path
+        for one in outcomes.values()
+        if one.node in names and one.there
+    }
+    return {
+        **counts,
+        "status": status,
+        "seconds": round(seconds, 2),
+        "run": str(path),
+        "artifacts": there,
+        "failures": [failures[name] for name in sorted(failures)],
+    }
+
+
+def draw(project: Project, targets: list[Node], path: Path) -> None:
+    """Write the graph of the targets as SVG."""
+    from t3d.pipeline.drawing import svg
+
+    try:
+        path.write_text(svg(project.graph, targets), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--graph {path}: {error.strerror}") from None
+    say(f"{path}")

@@ -1,0 +1,29 @@
+"""Counts, times and lines that people read."""
+
+from t3d.cli.console import Tally, duration, grouped, live_text, size
+from t3d.pipeline.task import Outcome
+
+
+def test_a_tally_counts_and_estimates():
+    tally = Tally()
+    tally.totals.update({"views": 4})
+    for state, seconds in (("made", 2.0), ("kept", 0.0), ("failed", 0.0)):
+        tally.add(Outcome("views", "x", state, seconds=seconds))
+    assert tally.line("views") == "views: 1 made, 1 kept, 1 failed, 1 left"
+    assert tally.eta("views", workers=2) == 2.0
+    tally.note({"node": "views", "shape": "", "done": 1, "total": 4, "loss": 0.123456})
+    assert tally.line("views").endswith("25 %, loss 0.1235")
+
+
+def test_live_text_has_only_numbers_worth_showing():
+    assert live_text({"node": "n", "shape": "s", "done": 3, "total": 12, "rate": 7}) == "25 %, rate 7"
+
+
+def test_durations_and_sizes():
+    assert [duration(one) for one in (4, 99, 240, 9000)] == ["4 s", "99 s", "4 min", "2.5 h"]
+    assert [size(one) for one in (12, 1500, 2.5e6, 3e9, 4e12)] == ["12 B", "1.5 kB", "2.5 MB", "3 GB", "4 TB"]
+
+
+def test_reasons_are_grouped_commonest_first():
+    pairs = [("a", "x"), ("b", "y"), ("c", "y"), ("d", "y"), ("", "z")]
+    assert grouped(pairs, most=2) == ["y: 3 (b, c, ...)", "x: 1 (a)", "z: 1"]
