@@ -1,0 +1,168 @@
+"""Which shapes a report shows, and their pictures: reconstructions from best to worst, the template."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t3d.geometry.mesh import Mesh
+from t3d.report.pictures import (
+    MADE,
+    TRUE,
+    around,
+    draw,
+    input_image,
+    place_colors,
+    template_colors,
+    turn,
+    warped,
+)
+from t3d.report.strip import Subject, Tile, reconstruction, strip
+from t3d.report.summary import Score
+
+if TYPE_CHECKING:
+    from t3d.models.network import Network
+
+ByPart = Mapping[str, Mapping[str, Path]]
+"""Folder of a per-shape artifact, by part of the split and shape id."""
+
+PARTS = {"test": "test", "train": "train_scored"}
+"""Part of the split by the name it has in score files."""
+
+ANGLES = ((-35.0, 22.0), (145.0, 22.0))
+"""Azimuth and elevation in degrees of the two pictures of a template: from the front, from behind."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One shape of a gallery: its place in the ranking, and a score and a strip for each view choice."""
+
+    shape: str
+    label: str
+    rows: tuple[tuple[str, Score, tuple[Tile, ...]], ...]
+
+
+def read_scores(path: Path) -> list[Score]:
+    """Rows of a `metrics.csv`."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [_score(row) for row in csv.DictReader(file)]
+
+
+def _score(row: dict[str, str]) -> Score:
+    chamfer = row.pop("chamfer")
+    return Score(**row, chamfer=float(chamfer) if chamfer else None)
+
+
+def ranked(scores: Sequence[Score], variant: str, part: str) -> list[Score]:
+    """Scores of one network on one part from the fixed view, best first, those without a number last."""
+    mine = [one for one in scores if (one.method, one.part, one.choice) == (variant, part, "fix")]
+    return sorted(mine, key=lambda one: (one.chamfer is None, one.chamfer or 0.0, one.shape))
+
+
+def chosen(count: int, shown: int) -> list[int]:
+    """Ranks to show out of `count`: first, middle and last, the others spread evenly between; at least 3."""
+    anchors = {0, (count - 1) // 2, count - 1} if count else set()
+    others = [rank for rank in range(count) if rank not in anchors]
+    extra = min(max(shown - len(anchors), 0), len(others))
+    spread = {others[(2 * index + 1) * len(others) // (2 * extra)] for index in range(extra)}
+    return sorted(anchors | spread)
+
+
+def rank_label(rank: int, count: int) -> str:
+    """What a place in the ranking is called: best, median, worst, or its number."""
+    if count == 1:
+        return "only shape"
+    names = {(count - 1) // 2: "median", count - 1: "worst", 0: "best"}
+    return names.get(rank, f"rank {rank + 1} of {count}")
+
+
+@dataclass(frozen=True)
+class ShapeFolders:
+    """ByPart of the per-shape artifacts that pictures are made from, for one variant."""
+
+    views: ByPart
+    mesh: ByPart
+    reconstructions: ByPart
+
+    def subject(self, part: str, shape: str, choice: str) -> Subject | None:
+        """What is needed to draw a shape from the view of a choice; None when something of it is lost."""
+        from t3d.datasets.formats import read_json
+
+        name = PARTS[part]
+        found = [one.get(name, {}).get(shape) for one in (self.views, self.mesh, self.reconstructions)]
+        views, mesh, made = found
+        if views is None or mesh is None or made is None:
+            return None
+        return Subject(views, mesh, made, read_json(made / "choices.json")[choice])
+
+
+def cards(
+    scores: Sequence[Score], folders: ShapeFolders, network: "Network", part: str, shown: int, size: int
+) -> list[Card]:
+    """The gallery of one part of the split, from best to worst, pictures `size` pixels wide."""
+    order = ranked(scores, network.variant, part)
+    by_choice = {
+        (one.shape, one.choice): one for one in scores if (one.method, one.part) == (network.variant, part)
+    }
+    found = []
+    for rank in chosen(len(order), shown):
+        shape = order[rank].shape
+        rows = []
+        for choice in ("fix", "rnd"):
+            score = by_choice.get((shape, choice))
+            if score:
+                subject = folders.subject(part, shape, choice)
+                tiles = strip(subject, network, size) if subject else []
+                rows.append((choice, score, tuple(tiles)))
+        found.append(Card(shape, rank_label(rank, len(order)), tuple(rows)))
+    return found
+
+
+def template_tiles(template: Path, network: "Network", size: int) -> list[Tile]:
+    """The template and the shape of the mean code from two angles, in the template's colours."""
+    from t3d.datasets.meshes import read_ply
+
+    tiles = []
+    for name, caption in (("template", "template"), ("mean", "mean code")):
+        path = template / f"{name}.ply"
+        if not path.exists():
+            tiles.append(Tile(caption, None, "no surface"))
+            continue
+        mesh = read_ply(path)
+        places = mesh.vertices if name == "template" else warped(mesh, network, network.mean_code)
+        for angle, side in zip(ANGLES, ("front", "back"), strict=True):
+            tiles.append(Tile(f"{caption}, {side}", draw(mesh, around(*angle, size), place_colors(places))))
+    return tiles
+
+
+def turning_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
+    """A reconstruction, the true shape and the template, all turning; what has no surface is left out."""
+    from t3d.datasets.meshes import read_ply
+
+    made, path = reconstruction(subject), template / "template.ply"
+    tiles = [_turning("reconstruction", made, MADE, size)] if made else []
+    tiles.append(_turning("ground truth", read_ply(subject.mesh / "mesh.ply"), TRUE, size))
+    if path.exists():
+        mesh = read_ply(path)
+        tiles.append(_turning("template", mesh, place_colors(mesh.vertices), size))
+    return tiles
+
+
+def _turning(caption: str, mesh: Mesh, color: tuple[int, int, int] | NDArray[np.uint8], size: int) -> Tile:
+    frames = turn(mesh, color, size)
+    return Tile(caption, frames[0], turning=tuple(frames))
+
+
+def family(subjects: Mapping[str, Subject], network: "Network", size: int) -> list[Tile]:
+    """Reconstructions from the template's first angle in its colours: equal colours correspond."""
+    tiles = []
+    for shape, subject in subjects.items():
+        mesh = reconstruction(subject)
+        if mesh is not None:
+            colors = template_colors(mesh, input_image(subject.views, subject.view), network)
+            tiles.append(Tile(shape, draw(mesh, around(*ANGLES[0], size), colors)))
+    return tiles

@@ -1,0 +1,224 @@
+"""The report: one HTML file with everything inside, to be opened anywhere, offline."""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t3d.report.figures import curves, distribution
+from t3d.report.gallery import (
+    PARTS,
+    ByPart,
+    Card,
+    ShapeFolders,
+    cards,
+    family,
+    read_scores,
+    template_tiles,
+    turning_tiles,
+)
+from t3d.report.pictures import data_uri
+from t3d.report.summary import Score
+from t3d.report.tables import CHOICES, DASH, METHODS, published_tables, significant
+
+LOSSES = {"rec": "reconstruction", "pointwise": "point-wise", "pointpair": "point-pair", "val": "validation"}
+"""What the columns of curve files are called in legends; others keep their name."""
+
+NO_LOSS = frozenset(("epoch", "lr", "code_norm"))
+"""Columns of curve files that are no losses."""
+
+LIBRARIES = ("t3d", "numpy", "scipy", "torch", "open3d", "trimesh", "scikit-image", "libigl")
+"""Libraries whose versions the report states."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a report is made from: folders of artifacts, and what the runner knows of the run."""
+
+    views: ByPart
+    mesh: ByPart
+    reconstructions: Mapping[str, ByPart]
+    template: Mapping[str, Path]
+    codes: Path
+    network: Mapping[str, Path]
+    scores: Path
+    split: Path
+    failures: Sequence[Mapping[str, str]]
+    recipe: Mapping[str, Any]
+
+
+def report_page(inputs: Inputs, shown: int, size: int) -> str:
+    """The whole page: `shown` shapes per part of the split, pictures `size` pixels wide."""
+    from t3d.datasets.published import rows
+
+    metrics = json.loads((inputs.scores / "metrics.json").read_text(encoding="utf-8"))
+    split = json.loads((inputs.split / "split.json").read_text(encoding="utf-8"))
+    scores = read_scores(inputs.scores / "metrics.csv")
+    losses = all_losses(inputs.failures, split["excluded"])
+    return render(
+        recipe=inputs.recipe,
+        split=split,
+        metrics=metrics,
+        losses=losses,
+        lost=len({loss["shape"] for loss in losses}),
+        headlines=[headline(metrics, variant) for variant in inputs.network],
+        galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
+        published=published_tables(rows(inputs.recipe["category"])),
+        figures=_figures(inputs, scores, metrics["factor"]),
+        warnings=_warnings(inputs),
+        versions=versions(),
+    )
+
+
+def render(**content: Any) -> str:
+    """Fill the page's template; every text from outside is escaped, a missing name is an error."""
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "number": number,
+        "duration": duration,
+        "uri": data_uri,
+        "film": lambda frames: data_uri(*frames),
+        "method": method_name,
+    }
+    environment.globals |= {"choices": CHOICES, "parts": PARTS}
+    return environment.get_template("page.html").render(content)
+
+
+def number(value: float | None, factor: float = 1.0) -> str:
+    """Three significant digits without exponents; a dash where there is no number."""
+    if value is None or not np.isfinite(value):
+        return DASH
+    return significant(value * factor).replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """A time span in the two largest units that matter: 2 h 5 min, 3 min 12 s, 0.8 s."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def method_name(method: str) -> str:
+    """A method of a score file in words."""
+    return METHODS.get(method, f"reconstruction ({method})")
+
+
+def headline(metrics: Mapping[str, Any], variant: str) -> dict[str, Any]:
+    """Median scores of one network and of its baselines on test shapes from the fixed view, as bars."""
+    mine = [row for row in metrics["rows"] if (row["variant"], row["part"]) == (variant, "test")]
+    bars = []
+    for method in (variant, "template", "mean-code"):
+        rows = [row for row in mine if row["method"] == method and row["median"] is not None]
+        bars += sorted(rows, key=lambda row: row["choice"] != "fix")[:1]
+    largest = max((row["median"] for row in bars), default=0.0) or 1.0
+    shares = [{**row, "share": row["median"] / largest} for row in bars]
+    found = next((row for row in bars if row["method"] == variant), None)
+    return {"variant": variant, "bars": shares, "score": found, "floor": metrics["floor"].get("test")}
+
+
+def all_losses(failures: Sequence[Mapping[str, str]], excluded: Mapping[str, str]) -> list[dict[str, str]]:
+    """Every shape lost and why: failures of stages, then shapes that the split left out for other reasons."""
+    known = {failure["shape"] for failure in failures}
+    left_out = [
+        {"shape": shape, "stage": "split", "kind": "excluded", "reason": reason}
+        for shape, reason in excluded.items()
+        if shape not in known
+    ]
+    return sorted([*map(dict, failures), *left_out], key=lambda loss: (loss["shape"], loss["stage"]))
+
+
+def read_curves(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Columns of a `curves.csv` as (N,) arrays; what was not measured at a step is NaN."""
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [[float(cell) if cell else np.nan for cell in line.split(",")] for line in lines]
+    columns = np.array(rows, dtype=np.float64).reshape(len(rows), head.count(",") + 1).T
+    return dict(zip(head.split(","), columns, strict=True))
+
+
+def versions() -> dict[str, str]:
+    """Python and the installed libraries that may change numbers."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, size: int) -> dict[str, Any]:
+    from t3d.models.network import load
+
+    network = load(inputs.network[variant])
+    folders = ShapeFolders(inputs.views, inputs.mesh, inputs.reconstructions[variant])
+    by_part = {part: cards(scores, folders, network, part, shown, size) for part in PARTS}
+    median = next((card for card in by_part["test"] if card.label in ("median", "only shape")), None)
+    subject = folders.subject("test", median.shape, "fix") if median else None
+    return {
+        "variant": variant,
+        "cards": by_part,
+        "median": median,
+        "turning": turning_tiles(subject, inputs.template[variant], size) if subject else [],
+        "template": template_tiles(inputs.template[variant], network, size),
+        "family": family(_subjects(folders, by_part["train"]), network, size),
+    }
+
+
+def _subjects(folders: ShapeFolders, shown: Sequence[Card]) -> dict[str, Any]:
+    found = {card.shape: folders.subject("train", card.shape, "fix") for card in shown}
+    return {shape: subject for shape, subject in found.items() if subject}
+
+
+def _figures(inputs: Inputs, scores: Sequence[Score], factor: float) -> dict[str, Any]:
+    sources = [("Codes", inputs.codes)]
+    sources += [(f"Network {variant}", folder) for variant, folder in inputs.network.items()]
+    scored = [part for part in PARTS if any(one.part == part for one in scores)]
+    training = []
+    for title, folder in sources:
+        columns = read_curves(folder / "curves.csv")
+        seconds = columns.pop("seconds", np.zeros(1))
+        losses = {LOSSES.get(name, name): values for name, values in columns.items() if name not in NO_LOSS}
+        training.append(
+            {"title": title, "seconds": float(seconds.max(initial=0)), "svg": curves(losses, title)}
+        )
+    return {"training": training, "scores": [_spread(scores, part, factor) for part in scored]}
+
+
+def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]:
+    methods = dict.fromkeys((one.variant, one.method) for one in scores)
+    groups = []
+    for variant, method in methods:
+        rows = [one for one in scores if (one.variant, one.method, one.part) == (variant, method, part)]
+        values = [
+            one.chamfer * factor for one in rows if one.choice == rows[0].choice and one.chamfer is not None
+        ]
+        groups.append((method_name(method), values))
+    title = "Every test shape" if part == "test" else "Training shapes"
+    return {"title": title, "svg": distribution(groups, title, f"Chamfer distance × {factor:g} (log scale)")}
+
+
+def _warnings(inputs: Inputs) -> list[tuple[str, str]]:
+    """Warnings that stages left in the manifests of the shapes shown here: (shape, warning)."""
+    found = set()
+    for folders in (inputs.mesh, inputs.views):
+        for shapes in folders.values():
+            for shape, folder in shapes.items():
+                manifest = folder / "manifest.json"
+                facts = json.loads(manifest.read_text(encoding="utf-8"))["facts"] if manifest.exists() else {}
+                found |= {(shape, text) for text in facts.get("warnings", ())}
+    return sorted(found)

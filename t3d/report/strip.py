@@ -1,0 +1,103 @@
+"""A strip of pictures of one shape: input view, reconstruction, ground truth, template colours."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from t3d.geometry.mesh import Mesh
+from t3d.report.pictures import (
+    MADE,
+    TRUE,
+    Picture,
+    draw,
+    input_image,
+    input_view,
+    on_white,
+    template_colors,
+    view_camera,
+)
+
+if TYPE_CHECKING:
+    from t3d.models.network import Network
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a strip, or none where there is nothing to draw; `note` then says why.
+
+    turning: the same thing from all round, to be shown instead where motion is welcome.
+    """
+
+    caption: str
+    picture: Picture | None
+    note: str = ""
+    turning: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One shape reconstructed from one of its views: folders of its artifacts, and the view (`easy/30`)."""
+
+    views: Path
+    mesh: Path
+    reconstruction: Path
+    view: str
+
+
+def strip(subject: Subject, network: "Network", size: int) -> list[Tile]:
+    """Four tiles from the camera of the input view, the drawn ones `size` pixels wide.
+
+    Meshes are drawn in the unit frame; the reconstruction comes from the original frame through the
+    ground truth's transform. Where the network made no surface, its two tiles are empty.
+    """
+    from t3d.datasets.meshes import read_ply
+
+    camera = view_camera(subject.views, subject.view, size)
+    seen = Tile("input view", input_view(subject.views, subject.view))
+    truth = Tile("ground truth", draw(read_ply(subject.mesh / "mesh.ply"), camera, TRUE))
+    mesh = reconstruction(subject)
+    if mesh is None:
+        note = _reason(subject)
+        return [seen, Tile("reconstruction", None, note), truth, Tile("template colours", None, note)]
+    colors = template_colors(mesh, input_image(subject.views, subject.view), network)
+    made = Tile("reconstruction", draw(mesh, camera, MADE))
+    return [seen, made, truth, Tile("template colours", draw(mesh, camera, colors))]
+
+
+def reconstruction(subject: Subject) -> Mesh | None:
+    """The reconstructed mesh, in the unit frame by the ground truth's transform; None: there is none."""
+    from t3d.datasets.formats import read_transform
+    from t3d.datasets.meshes import read_ply
+
+    path = subject.reconstruction / f"{subject.view}.ply"
+    if not path.exists():
+        return None
+    mesh = read_ply(path)
+    transform = read_transform(subject.mesh / "transform.json")
+    return Mesh(transform.apply(mesh.vertices), mesh.faces)
+
+
+def _reason(subject: Subject) -> str:
+    """Why there is no mesh for this view, as the reconstruction noted it."""
+    from t3d.datasets.formats import read_json
+
+    status = read_json(subject.reconstruction / "choices.json").get(subject.view, {})
+    return str(status.get("reason") or "no surface")
+
+
+def strip_png(tiles: Sequence[Tile], size: int = 256) -> bytes:
+    """The tiles side by side on white as one PNG with their captions below: the picture of a README."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    sheet = Image.new("RGB", (size * len(tiles), size + size // 8), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(max(10, size // 16))
+    for column, tile in enumerate(tiles):
+        if tile.picture is not None:
+            image = Image.fromarray(on_white(tile.picture)).resize((size, size), Image.Resampling.LANCZOS)
+            sheet.paste(image, (column * size, 0))
+        pen.text(((column + 0.5) * size, size + size // 32), tile.caption, "#444444", font, anchor="ma")
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,183 @@
+"""Tables of scores in Markdown and LaTeX. Figures of two protocols never share a column."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from t3d.datasets.published import Published
+from t3d.errors import UsageError
+
+DASH = "–"
+"""Stands where there is no number."""
+
+METHODS = {"template": "template alone", "mean-code": "mean code alone"}
+CHOICES = {"fix": "fixed view", "rnd": "random view", "any": DASH}
+PARTS = {"test": "test shapes", "train": "training shapes"}
+
+_LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", DASH: "--", "×": r"$\times$"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A score, or the interval of one, and the protocol that gives it its meaning."""
+
+    values: tuple[float, ...] | None
+    """Raw; two for an interval, None where there is none."""
+    protocol: str
+    """Label of a protocol, such as "deepsdf v1"."""
+    factor: float
+    """By what it is multiplied for printing."""
+
+    @property
+    def text(self) -> str:
+        """Three significant digits each."""
+        return " to ".join(significant(value * self.factor) for value in self.values or ()) or DASH
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts, counts and figures under named columns.
+
+    Making one raises UsageError for rows of another length and for a column with figures of two
+    protocols (or of two factors).
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | Figure, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise UsageError(f"table {self.title!r}: a row does not have the {len(self.columns)} columns")
+        self.headers()
+
+    def headers(self) -> list[str]:
+        """Names of the columns; those of figures with factor and protocol."""
+        return [self._header(i, name) for i, name in enumerate(self.columns)]
+
+    def texts(self) -> list[list[str]]:
+        """The cells as they are printed."""
+        return [[cell.text if isinstance(cell, Figure) else str(cell) for cell in row] for row in self.rows]
+
+    def _header(self, index: int, name: str) -> str:
+        figures = [row[index] for row in self.rows if isinstance(row[index], Figure)]
+        kinds = sorted({(f.protocol, f.factor) for f in figures if isinstance(f, Figure)})
+        if len(kinds) > 1:
+            found = " and ".join(f"{protocol} × {factor:g}" for protocol, factor in kinds)
+            raise UsageError(f"table {self.title!r}: column {name!r} mixes {found}; give each its own column")
+        return f"{name} × {kinds[0][1]:g} ({kinds[0][0]})" if kinds else name
+
+
+def significant(value: float) -> str:
+    """Three significant digits, never an exponent: 0.0123, 1.50, 1230."""
+    if not math.isfinite(value):
+        return DASH
+    rounded = float(f"{value:.2e}")
+    decimals = 2 - math.floor(math.log10(abs(rounded))) if rounded else 2
+    return f"{rounded:.{max(decimals, 0)}f}"
+
+
+def markdown(table: Table) -> str:
+    """The table for a Markdown page, figures to the right."""
+    rule = [":--"] + ["--:"] * (len(table.columns) - 1)
+    lines = [[cell.replace("|", r"\|") for cell in row] for row in (table.headers(), rule, *table.texts())]
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    notes = "".join(f"\n{note}\n" for note in table.notes)
+    return f"### {table.title}\n\n{body}\n{notes}"
+
+
+def latex(table: Table) -> str:
+    """The table for a LaTeX document that loads `booktabs`."""
+    head, *body = [" & ".join(map(_escaped, row)) + r" \\" for row in (table.headers(), *table.texts())]
+    caption = _escaped(" ".join((table.title + ".", *table.notes)))
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{caption}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def score_tables(metrics: Mapping[str, Any]) -> list[Table]:
+    """One table per part of the split from the content of `metrics.json`."""
+    return [
+        _score_table(metrics, part, list(rows))
+        for part, rows in groupby(metrics["rows"], key=lambda row: row["part"])
+    ]
+
+
+def _score_table(metrics: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    label, factor = f"{metrics['protocol']} v{metrics['protocol_version']}", metrics["factor"]
+
+    def figure(value: Any) -> Figure:
+        values = value if isinstance(value, list | tuple) or value is None else (value,)
+        return Figure(None if values is None else tuple(values), label, factor)
+
+    counts = ("expected", "evaluated", "failed", "no_ground_truth")
+    columns = ("method", "view", "mean", "median", "95 % of median", *(c.replace("_", " ") for c in counts))
+    cells = [
+        (
+            METHODS.get(row["method"], row["method"])
+            + ("" if row["method"] == row["variant"] else f" ({row['variant']})"),
+            CHOICES.get(row["choice"], row["choice"]),
+            *(figure(row[name]) for name in ("mean", "median", "interval_median")),
+            *(row[count] for count in counts),
+        )
+        for row in rows
+    ]
+    floor = figure(metrics["floor"].get(part)).text
+    return Table(
+        f"Chamfer distance, {PARTS.get(part, part)}",
+        columns,
+        tuple(cells),
+        (
+            f"Noise floor × {factor:g}: {floor} (two samplings of one true surface).",
+            "Failed shapes count with their penalty; lower is better.",
+        ),
+    )
+
+
+def published_tables(rows: Iterable[Published]) -> list[Table]:
+    """What others published, one table per protocol: not comparable across tables, nor with own scores.
+
+    Own scores are on other shapes even where the protocol is the same.
+    """
+    ordered = sorted(rows, key=lambda row: row.protocol)
+    return [
+        _published_table(protocol, list(group))
+        for protocol, group in groupby(ordered, lambda row: row.protocol)
+    ]
+
+
+def _published_table(protocol: str, rows: Sequence[Published]) -> Table:
+    cells = [
+        (
+            row.method,
+            Figure(None if row.mean is None else (row.mean,), protocol, row.factor),
+            Figure(None if row.median is None else (row.median,), protocol, row.factor),
+            row.shapes,
+            row.certainty,
+            row.source,
+        )
+        for row in rows
+    ]
+    return Table(
+        f"Published: {protocol}",
+        ("method", "mean", "median", "test shapes", "certainty", "source"),
+        tuple(cells),
+        (rows[0].protocol_note,),
+    )

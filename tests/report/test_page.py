@@ -1,0 +1,105 @@
+"""Words and numbers of the page."""
+
+import numpy as np
+import pytest
+
+from t3d.report.page import all_losses, duration, headline, method_name, number, read_curves, versions
+
+
+@pytest.mark.parametrize(
+    ("value", "factor", "text"),
+    [
+        (0.00123456, 1000, "1.23"),
+        (0.002, 1000, "2.00"),
+        (0.0000211, 1000, "0.0211"),
+        (-0.003, 1000, "−3.00"),
+        (0.9996, 1, "1.00"),
+        (123.456, 1, "123"),
+        (0.0, 1000, "0.00"),
+        (None, 1000, "–"),
+        (float("nan"), 1, "–"),
+        (float("inf"), 1, "–"),
+    ],
+)
+def test_number(value, factor, text):
+    assert number(value, factor) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (12.4, "12 s"),
+        (59.7, "1 min 0 s"),
+        (192, "3 min 12 s"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_method_names():
+    assert method_name("template") == "template alone"
+    assert method_name("s2-simclr") == "reconstruction (s2-simclr)"
+
+
+def row(method, median, choice="fix", part="test", variant="s1"):
+    return {"method": method, "variant": variant, "part": part, "choice": choice, "median": median}
+
+
+def test_headline_takes_the_fixed_view_of_test_shapes_and_its_baselines():
+    rows = [
+        row("template", 0.004, "rnd"),
+        row("template", 0.003),
+        row("s1", 0.009, "rnd"),
+        row("s1", 0.001),
+        row("s1", 0.5, part="train"),
+        row("mean-code", 0.006, variant="s2"),
+    ]
+    found = headline({"rows": rows, "floor": {"test": 0.1}}, "s1")
+    assert [(bar["method"], bar["median"], bar["share"]) for bar in found["bars"]] == [
+        ("s1", 0.001, pytest.approx(1 / 3)),
+        ("template", 0.003, 1.0),
+    ]
+    assert (found["score"]["median"], found["floor"]) == (0.001, 0.1)
+
+
+def test_headline_without_any_score():
+    found = headline({"rows": [row("s1", None), row("template", 0.0)], "floor": {}}, "s1")
+    assert found["score"] is None
+    assert found["floor"] is None
+
+
+def test_losses_name_every_shape_once_by_its_failure():
+    failures = [{"shape": "b", "stage": "mesh", "kind": "data", "reason": "no faces"}]
+    excluded = {"b": "lost in mesh", "a": "listed twice"}
+    assert all_losses(failures, excluded) == [
+        {"shape": "a", "stage": "split", "kind": "excluded", "reason": "listed twice"},
+        {"shape": "b", "stage": "mesh", "kind": "data", "reason": "no faces"},
+    ]
+
+
+def test_read_curves(tmp_path):
+    path = tmp_path / "curves.csv"
+    path.write_text("step,seconds,loss,val\r\n1,0.5,2.5,\r\n2,1.0,1e-3,0.25\r\n")
+    columns = read_curves(path)
+    assert list(columns) == ["step", "seconds", "loss", "val"]
+    assert columns["loss"].tolist() == [2.5, 0.001]
+    assert np.isnan(columns["val"][0])
+    assert columns["val"][1] == 0.25
+
+
+def test_read_curves_of_a_run_without_steps(tmp_path):
+    (tmp_path / "curves.csv").write_text("step,loss\n")
+    assert {name: len(values) for name, values in read_curves(tmp_path / "curves.csv").items()} == {
+        "step": 0,
+        "loss": 0,
+    }
+
+
+def test_versions_name_python_and_installed_libraries_only():
+    found = versions()
+    assert found["numpy"] == np.__version__
+    assert next(iter(found)) == "python"

@@ -1,0 +1,89 @@
+import pytest
+
+from t3d.datasets.published import rows as published
+from t3d.errors import UsageError
+from t3d.report.tables import Figure, Table, latex, markdown, published_tables, score_tables, significant
+
+
+def figure(value, protocol="deepsdf v1", factor=1000.0):
+    return Figure(None if value is None else (value,), protocol, factor)
+
+
+def row(**changes):
+    return {
+        "method": "s1", "variant": "s1", "part": "test", "level": "easy", "choice": "fix",
+        "expected": 5, "evaluated": 3, "failed": 1, "no_ground_truth": 1,
+        "mean": 0.00123456, "median": 0.0005, "interval_median": [0.0004, 0.0006],
+    } | changes  # fmt: skip
+
+
+METRICS = {
+    "protocol": "deepsdf", "protocol_version": 1, "factor": 1000.0, "floor": {"test": 2.2e-5, "train": None},
+    "rows": [row(), row(method="template", choice="any", interval_median=None), row(part="train")],
+}  # fmt: skip
+
+
+def test_two_protocols_never_share_a_column():
+    with pytest.raises(UsageError, match=r"'mean' mixes deepsdf v1 × 1000 and disn × 1000"):
+        Table("t", ("method", "mean"), (("a", figure(1.0)), ("b", figure(1.0, "disn"))))
+    with pytest.raises(UsageError, match="mixes"):
+        Table("t", ("method", "mean"), (("a", figure(1.0)), ("b", figure(1.0, factor=1.0))))
+    with pytest.raises(UsageError, match="mixes"):
+        Table("t", ("method", "mean"), (("a", figure(1.0)), ("b", figure(None, "deepsdf v2"))))
+
+
+def test_two_protocols_may_stand_side_by_side():
+    table = Table("t", ("method", "x", "y"), (("a", figure(1e-3), figure(2e-3, "disn")),))
+    assert table.headers() == ["method", "x × 1000 (deepsdf v1)", "y × 1000 (disn)"]
+
+
+def test_rows_must_fit_the_columns():
+    with pytest.raises(UsageError, match="2 columns"):
+        Table("t", ("method", "mean"), (("a",),))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.5, "1.50"), (0.0123456, "0.0123"), (1234.0, "1230"), (2.5e-7, "0.000000250"), (0.0, "0.00"),
+     (-0.5, "-0.500"), (0.99999, "1.00"), (999.9, "1000"), (float("nan"), "–")],
+)  # fmt: skip
+def test_three_significant_digits(value, text):
+    assert significant(value) == text
+
+
+def test_markdown_shows_protocol_counts_interval_and_floor():
+    test, train = map(markdown, score_tables(METRICS))
+    lines = test.splitlines()
+    assert lines[0] == "### Chamfer distance, test shapes"
+    assert "mean × 1000 (deepsdf v1)" in lines[2]
+    assert lines[4] == "| s1 | fixed view | 1.23 | 0.500 | 0.400 to 0.600 | 5 | 3 | 1 | 1 |"
+    assert lines[5] == "| template alone (s1) | – | 1.23 | 0.500 | – | 5 | 3 | 1 | 1 |"
+    assert {line.count("|") for line in lines[2:6]} == {10}
+    assert "Noise floor × 1000: 0.0220" in test
+    assert "training shapes" in train
+    assert "Noise floor × 1000: –" in train
+
+
+def test_latex_escapes_and_balances():
+    text = latex(Table("50 % of A_b & c", ("method", "mean"), (("x_1", figure(0.001)), ("y", figure(None)))))
+    assert r"\caption{50 \% of A\_b \& c.}" in text
+    assert r"x\_1 & 1.00 \\" in text
+    assert r"y & -- \\" in text
+    assert r"mean $\times$ 1000 (deepsdf v1)" in text
+    for name in ("table", "tabular"):
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 1
+    assert r"\begin{tabular}{lr}" in text
+
+
+def test_markdown_keeps_bars_inside_cells():
+    text = markdown(Table("t", ("a|b", "c"), (("d|e", 1),)))
+    assert r"| a\|b | c |" in text
+    assert r"| d\|e | 1 |" in text
+
+
+def test_published_figures_stand_in_tables_of_their_own():
+    tables = {table.title: table for table in published_tables(published("chair"))}
+    assert set(tables) == {"Published: deepsdf, failures dropped", "Published: disn"}
+    assert "4.46" in markdown(tables["Published: disn"])
+    with pytest.raises(UsageError, match="mixes"):
+        Table("all", tables["Published: disn"].columns, sum((table.rows for table in tables.values()), ()))
