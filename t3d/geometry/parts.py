@@ -1,0 +1,261 @@
+"""What a renderer draws: parts with a material each, joined into one soup of triangles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from t3d.errors import DataError
+from t3d.geometry.mesh import Mesh, bounds, concatenate, face_areas, weld
+from t3d.geometry.shading import Floats, Texture, decode
+
+GREY = (0.5, 0.5, 0.5, 1.0)
+"""Linear colour of what has no material: a light neutral grey, 188 of 255 in sRGB."""
+
+_TINY = np.float32(1e-30)
+
+
+@dataclass(frozen=True)
+class Material:
+    """How a part looks: base colour, times the texture if any; glTF 2.0's terms and alpha rules."""
+
+    color: tuple[float, float, float, float] = GREY
+    """Linear RGB and alpha."""
+    texture: NDArray[np.uint8] | None = None
+    """(H, W, 4) sRGB and alpha, or nothing."""
+    alpha_mode: str = "opaque"
+    """"opaque" ignores alpha, "mask" keeps what reaches `cutoff`, "blend" mixes with what is behind."""
+    cutoff: float = 0.5
+
+
+@dataclass(frozen=True)
+class Part:
+    """Triangles of one material.
+
+    vertices: (V, 3). faces: (F, 3). normals: (V, 3) for smooth shading, None for flat; zero or senseless
+    ones count as flat. uv: (V, 2), v upwards. colors: (V, 3 or 4) sRGB bytes that multiply the material.
+    """
+
+    vertices: NDArray[np.float64]
+    faces: NDArray[np.int64]
+    normals: NDArray[np.float64] | None = None
+    uv: NDArray[np.float64] | None = None
+    material: Material = Material()
+    colors: NDArray[np.uint8] | None = None
+
+
+def plain(mesh: Mesh, color: ArrayLike = (188, 188, 188)) -> list[Part]:
+    """A mesh as it is, flat shaded, in one sRGB colour (3,) or in one per vertex (V, 3), bytes."""
+    shade = np.asarray(color, dtype=np.uint8)
+    if shade.ndim == 2:
+        return [Part(mesh.vertices, mesh.faces, material=Material((1.0, 1.0, 1.0, 1.0)), colors=shade)]
+    red, green, blue = (float(value) for value in decode(shade))
+    return [Part(mesh.vertices, mesh.faces, material=Material((red, green, blue, 1.0)))]
+
+
+def same_surface(parts: Sequence[Part], mesh: Mesh) -> bool:
+    """Whether parts are the mesh, read another way: boxes equal to 0.1 % of the diagonal, no area lost."""
+    joined = concatenate([Mesh(np.asarray(part.vertices), np.asarray(part.faces)) for part in parts])
+    if not np.isfinite(joined.vertices[joined.faces]).all():
+        return False
+    ours, theirs = bounds(joined), bounds(mesh)
+    near = np.abs(ours - theirs).max() < 1e-3 * np.linalg.norm(theirs[1] - theirs[0])
+    return bool(near and face_areas(joined).sum() > 0.99 * face_areas(mesh).sum())
+
+
+class Corners:
+    """Values that vary linearly over each triangle: K numbers at each corner."""
+
+    def __init__(self, values: Floats) -> None:
+        """values: (F, 3, K)."""
+        self._first = np.ascontiguousarray(values[:, 0])
+        self._along = [values[:, corner] - values[:, 0] for corner in (1, 2)]
+
+    def at(self, face: NDArray[np.int64], inside: Floats) -> Floats:
+        """Values (N, K) on faces (N,) at Embree's barycentric (u, v), `inside` (N, 2)."""
+        mixed = self._first.take(face, axis=0)
+        for corner, along in enumerate(self._along):
+            mixed += along.take(face, axis=0) * inside[:, corner, None]
+        return mixed
+
+
+@dataclass(frozen=True)
+class Soup:
+    """Parts joined: F triangles and their attributes by face or corner, all float32.
+
+    vertices (V, 3), faces (F, 3); normals (F, 3) of the planes; smooth: normals at corners, on the plane
+    normal's side, or None if all is flat; rgba (F, 4), linear, times `colors` at corners, if any; uv at
+    corners, or None; texture (F,) index into `textures`, -1 for none; densities: texels per unit of length,
+    by texture; cutoff (F,): 0 blends, infinite is opaque; behind (F,): which face is seen from the back, or
+    None if no two faces share their place. Of faces that do, all but the first are without extent in `faces`.
+    """
+
+    vertices: Floats
+    faces: NDArray[np.uint32]
+    normals: Floats
+    smooth: Corners | None
+    rgba: Floats
+    colors: Corners | None
+    uv: Corners | None
+    texture: NDArray[np.int32]
+    textures: list[Texture]
+    densities: list[float]
+    cutoff: Floats
+    behind: NDArray[np.int64] | None
+
+    @property
+    def opaque(self) -> bool:
+        """Whether no face lets anything through."""
+        return not np.isfinite(self.cutoff).any()
+
+
+def join(parts: Sequence[Part]) -> Soup:
+    """One soup of all parts that have faces; DataError if none has."""
+    parts = [part for part in parts if len(part.faces)]
+    if not parts:
+        raise DataError("nothing to draw: the shape has no faces; check the mesh file")
+    counts = [len(part.faces) for part in parts]
+    joined = concatenate([Mesh(np.asarray(part.vertices), np.asarray(part.faces)) for part in parts])
+    twins = _twins(joined)
+    parts = _reordered(parts, np.split(twins.order, np.cumsum(counts)[:-1]))
+    hidden = twins.earliest != np.arange(len(twins.earliest))
+    vertices = joined.vertices.astype(np.float32)
+    faces = np.take_along_axis(joined.faces, twins.order, axis=1)
+    normals = _plane_normals(vertices[faces])
+    index, textures = _textures(parts)
+    texture = np.repeat(index, counts).astype(np.int32)
+    uv = _by_corner([part.uv for part in parts], parts, 2) if textures else None
+    return Soup(
+        vertices=vertices,
+        faces=np.where(hidden[:, None], faces[:, :1], faces).astype(np.uint32),
+        normals=normals,
+        smooth=_smooth(parts, normals),
+        rgba=np.repeat(np.array([part.material.color for part in parts], dtype=np.float32), counts, axis=0),
+        colors=_colors(parts),
+        uv=None if uv is None else Corners(uv),
+        texture=texture,
+        textures=textures,
+        densities=[_density(t, vertices[faces], uv, texture == i) for i, t in enumerate(textures)],
+        cutoff=np.repeat([_cutoff(part.material) for part in parts], counts).astype(np.float32),
+        behind=twins.behind if hidden.any() else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Twins:
+    """Faces that share their three places: modelling programs double faces, reversed, to colour each side.
+
+    A ray would meet either of them. earliest (F,): the first face at the same place. order (F, 3): corners in
+    the order of that face's. behind (F,): the face to draw where this one is seen from behind.
+    """
+
+    earliest: NDArray[np.int64]
+    order: NDArray[np.int64]
+    behind: NDArray[np.int64]
+
+
+def _twins(mesh: Mesh) -> _Twins:
+    faces = weld(mesh).faces
+    ranking = np.argsort(faces, axis=1)
+    ranked = np.take_along_axis(faces, ranking, axis=1)
+    _, first, place = np.unique(ranked, axis=0, return_index=True, return_inverse=True)
+    earliest, behind = first[place.reshape(-1)], np.arange(len(faces))
+    rising = (faces < np.roll(faces, -1, axis=1)).sum(
+        axis=1
+    ) == 2  # an even permutation of its sorted corners
+    reversed_twins = np.flatnonzero(rising != rising[earliest])[::-1]  # so that the first of several stays
+    behind[earliest[reversed_twins]] = reversed_twins
+    order = np.take_along_axis(ranking, np.argsort(ranking, axis=1)[earliest], axis=1)
+    return _Twins(earliest, order, behind)
+
+
+def _reordered(parts: Sequence[Part], orders: Sequence[NDArray[np.int64]]) -> list[Part]:
+    return [
+        replace(part, faces=np.take_along_axis(np.asarray(part.faces), order, axis=1))
+        for part, order in zip(parts, orders, strict=True)
+    ]
+
+
+def _plane_normals(corners: Floats) -> Floats:
+    """Unit normals (F, 3) of triangles (F, 3, 3); zero for triangles without area."""
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return normals / np.maximum(lengths, _TINY)
+
+
+def _by_corner(values: Sequence[ArrayLike | None], parts: Sequence[Part], width: int) -> Floats:
+    """Values by vertex spread to corners, (F, 3, width); zero for the parts that have none."""
+    return np.concatenate(
+        [
+            np.zeros((len(part.faces), 3, width), dtype=np.float32)
+            if value is None
+            else np.asarray(value, dtype=np.float32)[part.faces]
+            for value, part in zip(values, parts, strict=True)
+        ]
+    )
+
+
+def _smooth(parts: Sequence[Part], planes: Floats) -> Corners | None:
+    """The file's normals at corners, turned to the plane normal's side.
+
+    Files disagree on the side and some hold zeros or noise: a face with a corner normal that is not finite
+    or leans more than about 84 degrees from its plane's normal is drawn flat.
+    """
+    if all(part.normals is None for part in parts):
+        return None
+    normals = _by_corner([part.normals for part in parts], parts, 3)
+    with np.errstate(invalid="ignore", over="ignore"):
+        lengths = np.linalg.norm(normals, axis=2, keepdims=True)
+        normals = normals / np.maximum(lengths, _TINY)
+        lean = np.einsum("fci,fi->fc", normals, planes)
+        flat = ~(np.abs(lean) > 0.1).all(axis=1)
+    normals = normals * np.where(lean < 0, -1, 1)[..., None].astype(np.float32)
+    normals[flat] = planes[flat, None]
+    return Corners(normals)
+
+
+def _colors(parts: Sequence[Part]) -> Corners | None:
+    if all(part.colors is None for part in parts):
+        return None
+    rgba = [_linear(np.full((len(p.vertices), 3), 255) if p.colors is None else p.colors) for p in parts]
+    return Corners(_by_corner(rgba, parts, 4))
+
+
+def _linear(colors: NDArray[np.uint8]) -> Floats:
+    """Vertex colours (V, 3 or 4) as linear RGBA (V, 4)."""
+    rgba = np.ones((len(colors), 4), dtype=np.float32)
+    rgba[:, :3] = decode(colors[:, :3])
+    if colors.shape[1] == 4:
+        rgba[:, 3] = colors[:, 3] / np.float32(255)
+    return rgba
+
+
+def _textures(parts: Sequence[Part]) -> tuple[list[int], list[Texture]]:
+    """Which texture each part has (-1: none), and the different textures; parts may share one array."""
+    known: dict[int, int] = {}
+    textures: list[Texture] = []
+    index = []
+    for part in parts:
+        pixels = part.material.texture
+        if pixels is None or part.uv is None:
+            index.append(-1)
+            continue
+        if id(pixels) not in known:
+            known[id(pixels)] = len(textures)
+            textures.append(Texture(pixels))
+        index.append(known[id(pixels)])
+    return index, textures
+
+
+def _density(texture: Texture, corners: Floats, uv: Floats | None, chosen: NDArray[np.bool_]) -> float:
+    """Texels per unit of length on the chosen faces, on average by area."""
+    assert uv is not None
+    edges, sides = corners[chosen, 1:] - corners[chosen, :1], uv[chosen, 1:] - uv[chosen, :1]
+    area = float(np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1).sum(dtype=np.float64))
+    covered = float(np.abs(np.linalg.det(sides.astype(np.float64))).sum())
+    return float(np.sqrt(covered * texture.pixels.shape[0] * texture.pixels.shape[1] / max(area, 1e-12)))
+
+
+def _cutoff(material: Material) -> float:
+    return {"mask": max(material.cutoff, 1e-6), "blend": 0.0}.get(material.alpha_mode, np.inf)

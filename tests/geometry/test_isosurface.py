@@ -1,0 +1,268 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from t3d.errors import DataError
+from t3d.geometry import isosurface
+from t3d.geometry.isosurface import NoSurface, extract, find_surface
+from t3d.geometry.mesh import Mesh, face_areas, volume
+
+CORNERS = list(itertools.product((0, 1), repeat=3))
+
+
+def sphere(radius, centre=(0.0, 0.0, 0.0)):
+    return lambda p: np.linalg.norm(p.astype(float) - centre, axis=1) - radius
+
+
+def torus(p):
+    p = p.astype(float)
+    return np.hypot(np.hypot(p[:, 0], p[:, 2]) - 0.6, p[:, 1]) - 0.2
+
+
+def box(half, centre=(0.0, 0.0, 0.0)):
+    def values(p):
+        q = np.abs(p.astype(float) - centre) - half
+        return np.linalg.norm(np.maximum(q, 0), axis=1) + np.minimum(q.max(axis=1), 0)
+
+    return values
+
+
+def either(*parts):
+    return lambda p: np.min([part(p) for part in parts], axis=0)
+
+
+def clamped(values, at=0.1):
+    return lambda p: np.clip(values(p), -at, at)
+
+
+def lattice_values(values, resolution):
+    """Slow twin's grid: every lattice point, with the outside of the box counted as outside."""
+    index = np.stack(np.meshgrid(*[np.arange(resolution + 1)] * 3, indexing="ij"), -1)
+    points = (index * (2 / resolution) - 1).reshape(-1, 3).astype(np.float32)
+    grid = values(points).astype(float).reshape((resolution + 1,) * 3)
+    depth = np.minimum(index, resolution - index).min(axis=-1)
+    return np.maximum(grid, -2 / resolution * depth)
+
+
+def dense_cells(grid):
+    n = len(grid) - 1
+    inside = sum((grid < 0)[i : i + n, j : j + n, k : k + n].astype(int) for i, j, k in CORNERS)
+    return int(((inside > 0) & (inside < 8)).sum())
+
+
+def dense_vertices(grid):
+    """Where lattice edges with a change of sign cross zero, in coordinates, sorted."""
+    resolution, found = len(grid) - 1, []
+    for axis in range(3):
+        a, b = np.moveaxis(grid, axis, 0)[:-1], np.moveaxis(grid, axis, 0)[1:]
+        where = np.argwhere((a < 0) != (b < 0))
+        low, high = a[tuple(where.T)], b[tuple(where.T)]
+        place = where.astype(float)
+        place[:, 0] += np.clip(low / (low - high), 1e-4, 1 - 1e-4)
+        order = np.argsort([axis] + [other for other in range(3) if other != axis])
+        found.append(place[:, order] * 2 / resolution - 1)
+    return np.concatenate(found)
+
+
+def on_edges(mesh, resolution):
+    steps = (mesh.vertices + 1) * resolution / 2
+    return mesh.vertices[(np.abs(steps - np.rint(steps)) < 1e-7).sum(axis=1) >= 2]
+
+
+def ordered(points):
+    return points[np.lexsort(np.round(points, 7).T)]
+
+
+def assert_closed_and_outward(mesh):
+    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    directed, counts = np.unique(edges, axis=0, return_counts=True)
+    assert counts.max() == 1
+    assert {tuple(e) for e in directed} == {tuple(e[::-1]) for e in directed}
+    assert volume(mesh) > 0
+    assert len(np.unique(mesh.vertices, axis=0)) == len(mesh.vertices)
+    assert set(np.unique(mesh.faces)) == set(range(len(mesh.vertices)))
+
+
+def assert_dense(values, resolution, **options):
+    grid = lattice_values(values, resolution)
+    found = find_surface(values, resolution, **options)
+    assert found.cells == dense_cells(grid)
+    expected, got = ordered(dense_vertices(grid)), ordered(on_edges(found.mesh, resolution))
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+    assert_closed_and_outward(found.mesh)
+    return found
+
+
+@pytest.mark.parametrize("resolution", [20, 64, 90, 97])
+@pytest.mark.parametrize("values", [sphere(0.6), torus, box((0.5, 0.3, 0.7))], ids=["sphere", "torus", "box"])
+@pytest.mark.parametrize("wrap", [clamped, lambda v: v], ids=["clamped", "true"])
+def test_finds_what_the_dense_grid_finds(values, resolution, wrap):
+    assert_dense(wrap(values), resolution)
+
+
+def test_areas_and_volumes_are_those_of_the_shapes():
+    ball, ring = extract(sphere(0.6), 96), extract(torus, 96)
+    assert volume(ball) == pytest.approx(4 / 3 * np.pi * 0.6**3, rel=2e-3)
+    assert face_areas(ball).sum() == pytest.approx(4 * np.pi * 0.6**2, rel=2e-3)
+    assert volume(ring) == pytest.approx(2 * np.pi**2 * 0.6 * 0.2**2, rel=5e-3)
+    genus = 1 - (len(ring.vertices) - len(ring.faces) / 2) / 2
+    assert genus == 1
+    assert np.linalg.norm(ball.vertices, axis=1) == pytest.approx(0.6, abs=2e-4)
+
+
+def test_same_faces_as_scikit_image_on_the_dense_grid():
+    from skimage.measure import marching_cubes
+
+    values = either(sphere(0.31, (0.2, 0.1, 0.0)), sphere(0.4, (-0.3, 0.0, 0.11)))
+    vertices, faces, _, _ = marching_cubes(lattice_values(values, 48).astype(np.float32), 0.0)
+    dense, sparse = Mesh(vertices / 24.0 - 1, faces.astype(np.int64)), extract(values, 48)
+    assert len(sparse.faces) == len(dense.faces)
+    assert volume(sparse) == pytest.approx(volume(dense), rel=1e-4)
+    assert face_areas(sparse).sum() == pytest.approx(face_areas(dense).sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize(("axis", "thickness"), [(0, 0.02), (1, 0.02), (2, 0.035)])
+def test_thin_plates_are_whole_at_every_offset(axis, thickness):
+    resolution = 128
+    step = 2 / resolution
+    for offset in np.linspace(-2 * step, 2 * step, 17):
+        half, centre = np.full(3, 0.45), np.zeros(3)
+        half[axis], centre[axis] = thickness / 2, offset
+        plate = clamped(box(half, centre))
+        found = find_surface(plate, resolution)
+        across = np.arange(resolution + 1) * step - 1
+        inside = np.count_nonzero(np.abs(across - offset) < thickness / 2 - 1e-6)
+        along = np.count_nonzero(np.abs(across) < 0.45)
+        assert found.cells == (inside + 1) * (along + 1) ** 2 - (inside - 1) * (along - 1) ** 2
+
+
+def test_components_far_apart_are_all_found():
+    small = [sphere(0.04, c) for c in [(0.8, 0.8, 0.8), (-0.8, -0.7, -0.9), (0.81, -0.77, 0.0)]]
+    found = assert_dense(clamped(either(*small)), 128)
+    assert volume(found.mesh) == pytest.approx(3 * 4 / 3 * np.pi * 0.04**3, rel=0.1)
+
+
+waves = st.lists(
+    st.tuples(
+        st.tuples(*[st.floats(-5, 5)] * 3).filter(lambda k: np.linalg.norm(k) > 0.5),
+        st.floats(0, 6.3),
+        st.floats(0.1, 1.0),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(waves=waves, level=st.floats(-0.3, 0.3), resolution=st.sampled_from([24, 31, 32]))
+def test_a_known_slope_gives_the_dense_result_for_any_function(waves, level, resolution):
+    def values(p):
+        return sum(a * np.sin(p.astype(float) @ k + phase) for k, phase, a in waves) + level
+
+    slope = sum(a * float(np.linalg.norm(k)) for k, _, a in waves)
+    grid = lattice_values(values, resolution)
+    if dense_cells(grid) == 0:
+        with pytest.raises(NoSurface):
+            find_surface(values, resolution, slope=max(slope, 1.0), start=4)
+    else:
+        assert_dense(values, resolution, slope=max(slope, 1.0), start=4)
+
+
+@pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
+def test_the_slope_is_estimated_with_the_safety_factor(factor):
+    found = assert_dense(lambda p: factor * sphere(0.5)(p), 64)
+    assert factor <= found.slope <= isosurface.SAFETY * factor * (1 + 1e-9)
+
+
+def test_a_slope_that_grows_towards_the_surface_is_noticed():
+    steepness = 40.0
+    ball = sphere(0.5)
+
+    def values(p):
+        return np.tanh(steepness * ball(p)) / steepness + 1e-3 * ball(p)
+
+    found = assert_dense(values, 128)
+    assert found.slope > 1.0
+
+
+def test_noise_gives_a_closed_surface():
+    noise = np.random.default_rng(0).normal(size=(17, 17, 17))
+
+    def values(p):
+        i = np.rint((p + 1) * 8).astype(int)
+        return noise[tuple(i.T)]
+
+    found = find_surface(values, 16)
+    assert found.cells == dense_cells(lattice_values(values, 16))
+    edges = np.sort(found.mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
+    assert volume(found.mesh) > 0
+
+
+@pytest.mark.parametrize("resolution", [30, 64, 70])
+def test_a_shape_that_leaves_the_box_is_closed_by_its_walls(resolution):
+    found = assert_dense(sphere(1.2), resolution)
+    assert found.capped
+    assert np.abs(found.mesh.vertices).max() <= 1.0
+    assert (np.abs(found.mesh.vertices).max(axis=1) > 1 - 1e-3).any()
+    full = find_surface(lambda p: np.full(len(p), -0.1), resolution)
+    assert full.capped
+    assert volume(full.mesh) == pytest.approx(8.0, rel=1e-2)  # marching cubes cuts the edges
+    assert not find_surface(sphere(0.9), resolution).capped
+
+
+def test_values_that_are_exactly_zero_make_no_degenerate_faces():
+    mesh = extract(lambda p: np.abs(p).max(axis=1) - 0.5, 64)
+    assert_closed_and_outward(mesh)
+    assert face_areas(mesh).min() > 0
+    assert volume(mesh) == pytest.approx(1.0, rel=1e-2)  # marching cubes cuts the edges
+
+
+def test_bound_scales_the_box():
+    mesh = extract(sphere(1.4), 64, bound=2.0)
+    assert volume(mesh) == pytest.approx(4 / 3 * np.pi * 1.4**3, rel=5e-3)
+
+
+def test_batches_do_not_matter():
+    whole, pieces = find_surface(torus, 64), find_surface(torus, 64, batch=777)
+    np.testing.assert_array_equal(whole.mesh.vertices, pieces.mesh.vertices)
+    np.testing.assert_array_equal(whole.mesh.faces, pieces.mesh.faces)
+    assert whole.evaluations == pieces.evaluations
+
+
+def test_every_point_is_evaluated_once_and_the_count_is_true():
+    asked = []
+
+    def values(p):
+        assert p.dtype == np.float32
+        asked.append(p)
+        return sphere(0.5)(p)
+
+    found = find_surface(values, 96)
+    points = np.concatenate(asked)
+    assert len(points) == found.evaluations == len(np.unique(points, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("values", "most"),
+    [(sphere(0.6), 3.3), (torus, 3.4), (box((0.7, 0.02, 0.6), (0, 0.003, 0)), 4.6)],
+    ids=["sphere", "torus", "thin plate"],
+)
+def test_few_values_per_cell_of_the_surface(values, most):
+    found = find_surface(clamped(values), 256)
+    assert found.evaluations <= most * found.cells
+
+
+def test_no_surface_names_the_range_of_values():
+    with pytest.raises(NoSurface, match=r"0\.3041 to 1\.9\d* ") as caught:
+        extract(lambda p: np.linalg.norm(p, axis=1) + 0.25, 64)
+    assert isinstance(caught.value, DataError)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_are_no_numbers_are_refused():
+    with pytest.raises(DataError, match="NaN"):
+        extract(lambda p: np.where(p[:, 0] > 0, np.nan, p[:, 1]), 64)
