@@ -10,11 +10,12 @@ from pathlib import Path
 
 from t3d.cli.project import Settings, project_of
 from t3d.pipeline.graph import Graph
+from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan, Project, plan
 from t3d.pipeline.runner import Execution, run
 from t3d.pipeline.sources import Memo, Source
 from t3d.pipeline.store import Store
-from t3d.pipeline.task import Outcome, Task, place_of, preimage
+from t3d.pipeline.task import Task, place_of, preimage
 
 SHAPES = 1000
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 {height}\nf 1 2 3\n"

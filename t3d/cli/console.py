@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
-from t3d.pipeline.task import Outcome
 
 PLAIN_EVERY = 10.0
 """Seconds between plain progress lines of one node."""

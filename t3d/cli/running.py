@@ -14,12 +14,12 @@ from t3d.cli.console import duration, grouped, say, size, watch_of
 from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
 from t3d.errors import UsageError
 from t3d.pipeline.graph import Node
+from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan, Project, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.runs import write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
-from t3d.pipeline.task import Outcome
 
 ORDER = ("render", "sample-sdf", "train", "reconstruct", "evaluate", "template", "report")
 """Stage commands in the order of the work; others follow by name."""

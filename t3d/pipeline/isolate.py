@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 
 from t3d.pipeline.graph import ItemId
+from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.store import Failure, Kind
-from t3d.pipeline.task import Outcome, Report, Task, failed, make, place_of, preimage
+from t3d.pipeline.task import Report, Task, failed, make, place_of, preimage
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 STOPPING = threading.Event()

@@ -10,10 +10,11 @@ from typing import Any
 from t3d.errors import DataError, UsageError
 from t3d.pipeline.graph import Graph, ItemId, Node, shapes_of
 from t3d.pipeline.keys import differences, plain
+from t3d.pipeline.outcome import Outcome, Wire
 from t3d.pipeline.sources import Catalogue, FileIndex
 from t3d.pipeline.stage import Need
 from t3d.pipeline.store import Failure, Store, read_manifest
-from t3d.pipeline.task import Outcome, Task, Wire, look_up, make, place_of, preimage
+from t3d.pipeline.task import Task, look_up, make, place_of, preimage
 
 SPLIT = "split"
 """The stage whose `split.json` names the parts of the set; a package without it has one part, ""."""

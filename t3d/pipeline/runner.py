@@ -13,8 +13,9 @@ from typing import Any
 from t3d.errors import UsageError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.isolate import STOPPING, child_of_this_thread, kill_children
+from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
-from t3d.pipeline.task import Outcome, Task, look_up, make
+from t3d.pipeline.task import Task, look_up, make
 
 TOPIC = "t3d"
 CONNECT_SECONDS = 15

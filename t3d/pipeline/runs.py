@@ -8,8 +8,8 @@ from typing import Any
 
 from t3d.errors import UsageError
 from t3d.pipeline.keys import digest
+from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
-from t3d.pipeline.task import Outcome
 
 
 def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> Path:

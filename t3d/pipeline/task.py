@@ -11,39 +11,17 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from t3d.errors import DataError, T3dError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.keys import digest, seed_of
+from t3d.pipeline.outcome import Outcome, State, Wire, filled, leaves
 from t3d.pipeline.stage import Stage, stages_of
 from t3d.pipeline.store import Failure, Kind, Place, Store
 
 SCHEMA = 1
 """Raised when the meaning of keys or manifests changes; every artifact is then made anew."""
-
-State = Literal["kept", "made", "failed", "blocked"]
-Wire = Any
-"""Where an input comes from: an `ItemId`, or a mapping (part, shape, variant) down to them."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one item; `failures` are all those at or above it, its own included."""
-
-    node: str
-    shape: str
-    state: State
-    place: Place | None = None
-    path: str = ""
-    digest: str = ""
-    failures: tuple[Failure, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def there(self) -> bool:
-        """Whether the artifact exists."""
-        return self.state in ("kept", "made")
 
 
 @dataclass(frozen=True)
@@ -75,7 +53,7 @@ class Task:
     @property
     def upstream(self) -> list[ItemId]:
         """Every item this one reads."""
-        return [leaf for wire in self.wires.values() for leaf in _leaves(wire)]
+        return [leaf for wire in self.wires.values() for leaf in leaves(wire)]
 
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -83,7 +61,9 @@ Report = Callable[[Mapping[str, Any]], None]
 
 def preimage(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
     """All that decides the artifact's bytes; its digest is the key."""
-    inputs = {need: _digests(wire, outcomes) for need, wire in task.wires.items()}
+    inputs = {
+        need: filled(wire, outcomes, lambda outcome: outcome.digest) for need, wire in task.wires.items()
+    }
     image = {
         "schema": SCHEMA,
         "stage": task.stage,
@@ -199,7 +179,10 @@ def _make(
     scratch = store.scratch(place) if "scratch" in task.handed else None
     with store.draft() as out:
         handed = _hand(task, outcomes, out, scratch, threads, report)
-        read = {need: _paths(wire, outcomes) for need, wire in task.wires.items()}
+        read = {
+            need: filled(wire, outcomes, lambda outcome: Path(outcome.path))
+            for need, wire in task.wires.items()
+        }
         read |= {role: Path(path) for role, (path, _) in task.sources.items()}
         facts = stage.function(**read, **handed)
         _check_files(stage, out)
@@ -285,28 +268,3 @@ def _there(
 ) -> Outcome:
     above = lost(task, outcomes)
     return Outcome(*task.id, state, place, str(store.path(place)), content, above, seconds)
-
-
-def _leaves(wire: Wire) -> list[ItemId]:
-    if isinstance(wire, Mapping):
-        return [leaf for one in wire.values() for leaf in _leaves(one)]
-    return [wire]
-
-
-def _digests(wire: Wire, outcomes: Mapping[ItemId, Outcome]) -> Any:
-    return _filled(wire, outcomes, lambda outcome: outcome.digest)
-
-
-def _paths(wire: Wire, outcomes: Mapping[ItemId, Outcome]) -> Any:
-    return _filled(wire, outcomes, lambda outcome: Path(outcome.path))
-
-
-def _filled(wire: Wire, outcomes: Mapping[ItemId, Outcome], value: Callable[[Outcome], Any]) -> Any:
-    """The wire with each item replaced by its value; items that are not there are left out."""
-    if not isinstance(wire, Mapping):
-        return value(outcomes[wire])
-    return {
-        name: _filled(one, outcomes, value)
-        for name, one in wire.items()
-        if isinstance(one, Mapping) or outcomes[one].there
-    }

@@ -1,7 +1,7 @@
 """Counts, times and lines that people read."""
 
 from t3d.cli.console import Tally, duration, grouped, live_text, size
-from t3d.pipeline.task import Outcome
+from t3d.pipeline.outcome import Outcome
 
 
 def test_a_tally_counts_and_estimates():

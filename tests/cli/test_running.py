@@ -3,8 +3,8 @@
 import pytest
 
 from t3d.cli.running import exit_status
+from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.store import Failure
-from t3d.pipeline.task import Outcome
 
 
 def failure(shape: str, kind: str = "data") -> Failure:
