@@ -103,3 +103,9 @@ def test_versions_name_python_and_installed_libraries_only():
     found = versions()
     assert found["numpy"] == np.__version__
     assert next(iter(found)) == "python"
+
+
+def test_shapes_left_out_on_request_are_not_lost():
+    from t3d.datasets.splits import BEYOND, UNNAMED
+
+    assert all_losses([], {"a": UNNAMED, "b": BEYOND.format(3)}) == []

@@ -6,7 +6,7 @@ from t3d.report.tables import Figure, Table, latex, markdown, published_tables, 
 
 
 def figure(value, protocol="deepsdf v1", factor=1000.0):
-    return Figure(None if value is None else (value,), protocol, factor)
+    return Figure(value, protocol, factor)
 
 
 def row(**changes):

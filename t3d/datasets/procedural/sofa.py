@@ -1,0 +1,225 @@
+"""Procedural sofas: 1 to 4 seats, eight kinds of arms, six of back, six of legs, chaises, corners, bows."""
+
+import numpy as np
+
+from t3d.datasets.procedural.dice import Dice
+from t3d.datasets.procedural.looks import Material, fabric, metal, wood
+from t3d.datasets.procedural.parts import Solid, block, called, revolve, rod, rounded_path, sweep
+from t3d.datasets.procedural.sofa_plan import Plan, draw_plan
+
+
+def sofa(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
+    """One sofa: its parts in metres and their materials."""
+    plan = draw_plan(dice)
+    solids = [*_base(plan), *_seats(plan, dice), *_back(plan, dice), *_arms(plan, dice), *_legs(plan, dice)]
+    if plan.corner:
+        solids += _corner(plan)
+    elif dice.chance(0.4):
+        solids += _throws(plan, dice)
+    if plan.chaise == 0 and plan.seats > 1 and plan.legs != "sled" and dice.chance(0.15):
+        bow = dice.between(0.12, 0.3) * plan.width / 2
+        solids = [s.pushed("z", lambda x, y, z: -bow * (2 * x / plan.width) ** 2) for s in solids]
+    cloth = fabric(dice)
+    return solids, {
+        "cloth": cloth,
+        "cushion": cloth if dice.chance(0.6) else fabric(dice),
+        "legs": metal(dice) if plan.legs in ("sled", "pins") else wood(dice),
+        "frame": wood(dice),
+        "throw": fabric(dice),
+    }
+
+
+def _base(plan: Plan) -> list[Solid]:
+    """The box under the cushions, and that of the chaise."""
+    wide = plan.width + (plan.arm_width if plan.arm not in ("none", "open") else 0)
+    high, deep = plan.base - plan.floor, plan.depth + 0.8 * plan.thick
+    y, x = plan.floor + high / 2, plan.chaise * (plan.width - plan.one) / 2
+    base = block((wide, high, deep), 0.02, flat=(8, 1, 1)).at(0, y, 0.4 * plan.thick)
+    long = block((plan.one, high, plan.reach + 0.2), 0.02).at(x, y, 0.1 - (plan.depth + plan.reach) / 2)
+    return called("base", "cloth", base, *([long] if plan.chaise else []))
+
+
+def _columns(plan: Plan) -> list[float]:
+    """Middle of each seat along x."""
+    return [plan.one * (i - (plan.seats - 1) / 2) for i in range(plan.seats)]
+
+
+def _seats(plan: Plan, dice: Dice) -> list[Solid]:
+    """One cushion per seat, or one for all; the chaise has its own long one."""
+    bench, soft, swell = dice.chance(0.25), dice.between(0.015, 0.06), dice.between(0.0, 0.04)
+    front, columns, wide = dice.between(0.0, 0.03), _columns(plan), plan.one
+    if bench and plan.chaise == 0:
+        columns, wide = [0.0], plan.width
+    solids = []
+    for x in columns:
+        deep = plan.depth + front + (plan.reach if x * plan.chaise == max(columns) and plan.chaise else 0)
+        size, flat = (wide - 0.008, plan.cushion + 0.012, deep), (4 if wide == plan.one else 10, 1, 3)
+        cushion = block(size, soft, plan.detail, flat, (0, swell, 0))
+        solids.append(cushion.at(x, plan.seat - plan.cushion / 2, (plan.depth - deep) / 2))
+    return called("seat", "cushion", *solids)
+
+
+def _back(plan: Plan, dice: Dice) -> list[Solid]:
+    """The frame and what one leans on, drawn upright and then tilted."""
+    wide = plan.width + (1.2 * plan.arm_width if plan.arm not in ("none", "open", "flared") else 0)
+    high, edge = plan.back - plan.floor - 0.02, dice.between(0.02, 0.5 * plan.thick)
+    frame = block((wide, high, plan.thick), edge, 2, (8, 2, 1))
+    frame = frame.at(0, plan.back - high / 2, (plan.depth + plan.thick) / 2)
+    if plan.backrest == "arched":
+        rise, seat = dice.between(0.05, 0.16) / (plan.back - plan.seat), plan.seat
+        frame = frame.pushed("y", lambda x, y, z: rise * (y - seat).clip(0) * np.cos(np.pi * x / wide))
+    solids = called("back", "cloth", frame)
+    if plan.backrest not in ("tight", "arched"):
+        solids += _rests(plan, dice)
+    if plan.backrest == "cushions" and dice.chance(0.15):
+        high = dice.between(0.1, 0.2)
+        rest = block((plan.one * 0.8, high, 0.09), 0.035, 2)
+        rest = rest.at(0, plan.back + high / 2 - 0.04, (plan.depth + plan.thick) / 2)
+        solids += called("headrest", "cushion", *(rest.at(x) for x in _columns(plan)))
+    return [solid.turned("x", plan.lean, (0, plan.base, plan.depth / 2)) for solid in solids]
+
+
+def _rests(plan: Plan, dice: Dice) -> list[Solid]:
+    """Back cushions, channels or loose pillows before the upright frame."""
+    high, thick, kind = plan.back - plan.seat, dice.between(0.09, 0.18), plan.backrest
+    channels = plan.seats * dice.whole(2, 4)
+    rows = {"channels": channels, "bench": 1}.get(kind, plan.seats)
+    over = {"channels": 0.98, "pillows": dice.between(0.8, 1.2)}.get(kind, dice.between(0.85, 1.0))
+    swell = {"channels": 0.0, "pillows": dice.between(0.03, 0.07)}.get(kind, dice.between(0.0, 0.03))
+    size = (plan.width / rows - 0.006, high * over, thick * (0.6 if kind == "channels" else 1))
+    soft = {"channels": 0.45 * min(size[0], size[2]), "pillows": 0.45 * thick}.get(
+        kind, dice.between(0.02, 0.06)
+    )
+    flat = {"channels": (1, 2, 1), "bench": (10, 3, 1)}.get(kind, (4, 3, 1))
+    rest = block(size, soft, 1 if kind == "channels" else plan.detail, flat, (0, 0, swell))
+    rest = rest.at(0, plan.seat + size[1] / 2 - 0.015, plan.depth / 2 - size[2] / 2 + 0.03)
+    if kind == "pillows":
+        rest = rest.at(0, 0, -0.03).turned("x", dice.between(2, 9), (0, plan.seat, plan.depth / 2))
+    step = plan.width / rows
+    material = "cloth" if kind == "channels" else "cushion"
+    return called("back", material, *(rest.at((i - (rows - 1) / 2) * step) for i in range(rows)))
+
+
+def _arms(plan: Plan, dice: Dice) -> list[Solid]:
+    """Both arms from one drawing of the right one; that of a chaise may be as long as the chaise."""
+    if plan.arm == "none":
+        return []
+    right = [solid.at((plan.width + plan.arm_width) / 2) for solid in _arm(plan, dice)]
+    long = [solid.pushed("z", lambda x, y, z: np.where(z < 0, -plan.reach, 0.0)) for solid in right]
+    chosen = long if dice.chance(0.3) else right
+    arms = []
+    for side in (-1, 1):
+        if plan.corner and side == plan.chaise:
+            continue
+        drawn = chosen if side == plan.chaise else right
+        arms += drawn if side > 0 else [solid.mirrored() for solid in drawn]
+    return arms
+
+
+def _arm(plan: Plan, dice: Dice) -> list[Solid]:
+    """One arm around x = 0, its outer side towards +x."""
+    if plan.arm == "open":
+        return _open_arm(plan, dice)
+    deep, top, wide, middle = plan.depth + 0.7 * plan.thick, plan.arm_top, plan.arm_width, 0.35 * plan.thick
+    low = plan.floor if plan.legs != "plinth" else 0.01
+    if plan.arm == "rolled":
+        radius = max(0.06, 0.5 * wide)
+        panel = block((wide * 0.85, top - radius - low, deep), 0.02).at(0, (top - radius + low) / 2, middle)
+        roll = revolve([(0.8 * radius, 0), (radius, 0.02), (radius, deep), (0.8 * radius, deep + 0.02)], 18)
+        roll = roll.turned("x", 90).at(0.2 * radius, top - radius, middle - deep / 2 - 0.01)
+        return called("arm", "cloth", panel, roll)
+    soft = {"pad": 0.42 * wide, "slim": 0.012}.get(plan.arm, dice.between(0.015, 0.05))
+    swell = (0.03, 0.03, 0) if plan.arm == "pad" else (0, 0, 0)
+    arm = block((wide, top - low, deep), soft, 2, (1, 2, 2), swell).at(0, (top + low) / 2, middle)
+    if plan.arm == "sloped":
+        drop, base, deep = dice.between(0.25, 0.6), plan.base, plan.depth
+        arm = arm.pushed("y", lambda x, y, z: -drop * (y - base).clip(0) * (0.5 - z / deep).clip(0, 1))
+    if plan.arm == "flared":
+        arm = arm.turned("z", -dice.between(7, 17), (0, plan.base, 0))
+    return called("arm", "cloth", arm)
+
+
+def _open_arm(plan: Plan, dice: Dice) -> list[Solid]:
+    """A bent wooden bar, and a rail that fixes it to the base."""
+    wide, low, top = plan.arm_width, plan.floor + 0.02, plan.arm_top
+    front, rear = -plan.depth / 2, plan.depth / 2
+    corners = [(0, low, front + 0.05), (0, top, front), (0, top, rear + 0.6 * plan.thick), (0, low, rear)]
+    bar = sweep(rounded_path(corners, dice.pick((0.01, 0.08, 0.2))), wide, 0.04, (1, 0, 0), squareness=0.8)
+    ends = [(-0.6 * wide, low + 0.04, z) for z in (front + 0.03, rear - 0.02)]
+    return called("arm", "frame", bar, sweep(ends, wide + 0.02, 0.06, (1, 0, 0), squareness=0.8))
+
+
+def _corner(plan: Plan) -> list[Solid]:
+    """A back along the outer side of the long seat, with cushions before it."""
+    high, long = plan.back - plan.floor - 0.02, plan.depth + plan.thick + plan.reach
+    frame = block((plan.thick, high, long), 0.03, 2)
+    frame = frame.at(
+        (plan.width + plan.thick) / 2, plan.back - high / 2, plan.depth / 2 + plan.thick - long / 2
+    )
+    size = (0.12, 0.9 * (plan.back - plan.seat), (long - plan.thick - 0.16) / 2)
+    rest = block(size, 0.045, 2, (1, 3, 4), (0.025, 0, 0))
+    rest = rest.at(
+        plan.width / 2 - 0.04, plan.seat + size[1] / 2 - 0.015, plan.depth / 2 - 0.16 - size[2] / 2
+    )
+    solids = called("back", "cloth", frame) + called("back", "cushion", rest, rest.at(0, 0, -size[2] - 0.01))
+    solids = [solid.turned("z", -0.5 * plan.lean, (plan.width / 2, plan.base, 0)) for solid in solids]
+    return solids if plan.chaise > 0 else [solid.mirrored() for solid in solids]
+
+
+def _legs(plan: Plan, dice: Dice) -> list[Solid]:
+    """What the base stands on."""
+    x, front, rear = plan.width / 2 - 0.05, 0.06 - plan.depth / 2, plan.depth / 2 + 0.3 * plan.thick
+    places = [(side * x, z) for side in (-1, 1) for z in (front, rear)]
+    if plan.chaise:
+        inner = plan.chaise * (plan.width / 2 - plan.one + 0.05)
+        places += [(plan.chaise * x, front - plan.reach), (inner, front - plan.reach)]
+    elif plan.width > 1.9:
+        places += [(0.0, front), (0.0, rear)]
+    if plan.legs == "plinth":
+        return _plinths(plan)
+    if plan.legs == "sled":
+        return _sleds(plan, sorted({place[0] for place in places}), front, rear, dice.between(0.02, 0.04))
+    top = plan.floor + 0.03
+    size = {"blocks": 0.05, "pins": 0.013}.get(plan.legs, dice.between(0.02, 0.035))
+    tilt = dice.between(0.15, 0.4) * plan.floor if plan.legs == "splayed" else 0.0
+    if plan.legs == "blocks":
+        leg = block((2 * size, top, 2 * size), 0.006).at(0, top / 2)
+        return called("leg", "legs", *(leg.at(x, 0, z) for x, z in places))
+    radii = (size, size if plan.legs == "pins" else 0.5 * size)
+    ends = [(x + tilt * np.sign(x), 0, z + tilt * np.sign(z)) for x, z in places]
+    return called(
+        "leg", "legs", *(rod((x, top, z), e, radii) for (x, z), e in zip(places, ends, strict=True))
+    )
+
+
+def _plinths(plan: Plan) -> list[Solid]:
+    """A set-back box under the base, and one under the chaise."""
+    top, x = plan.floor + 0.03, plan.chaise * (plan.width - plan.one) / 2
+    plinth = block((plan.width - 0.04, top, plan.depth), 0.01, flat=(8, 1, 1)).at(0, top / 2)
+    step = block((plan.one - 0.06, top, plan.reach + 0.1), 0.01).at(x, top / 2)
+    return called(
+        "leg", "legs", plinth, *([step.at(0, 0, 0.1 - (plan.depth + plan.reach) / 2)] if plan.chaise else [])
+    )
+
+
+def _sleds(plan: Plan, columns: list[float], front: float, rear: float, size: float) -> list[Solid]:
+    """Bent bars from front to rear, one under each column."""
+    high, solids = plan.floor + 0.02, []
+    for x in columns:
+        end = front - (plan.reach if plan.chaise and x * plan.chaise > plan.width / 2 - plan.one else 0)
+        corners = [(x, high, end), (x, size / 2, end), (x, size / 2, rear), (x, high, rear)]
+        solids.append(sweep(rounded_path(corners, 0.04), size, size, (1, 0, 0), 0.6))
+    return called("leg", "legs", *solids)
+
+
+def _throws(plan: Plan, dice: Dice) -> list[Solid]:
+    """Loose square pillows leaning on the back."""
+    solids = []
+    for side in dice.pick(((-1,), (1,), (-1, 1), (-1, 1))):
+        size = dice.between(0.34, 0.46)
+        pillow = block((size, size, 0.09), 0.04, 1, (4, 4, 1), (0, 0, 0.05))
+        pillow = pillow.turned("z", dice.between(-12, 12)).turned("x", plan.lean + dice.between(8, 20))
+        pillow = pillow.turned("y", side * dice.between(5, 35))
+        x = side * max(0.0, plan.width / 2 - size / 2 - dice.between(0.0, 0.12))
+        solids.append(pillow.at(x, plan.seat + size / 2 - 0.03, plan.depth / 2 - 0.2))
+    return called("pillow", "throw", *solids)

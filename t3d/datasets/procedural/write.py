@@ -1,0 +1,200 @@
+"""Procedural shapes as files, in ShapeNet v2's layout: OBJ with groups, MTL, PNG textures, parts.json.
+
+Numbers are written with fixed formatting and pictures without compression, so that a shape has the same bytes
+on every machine.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t3d.datasets.procedural.chair import chair
+from t3d.datasets.procedural.dice import Dice, dice_for
+from t3d.datasets.procedural.looks import Image, Material
+from t3d.datasets.procedural.parts import Array, Faces, Solid
+from t3d.datasets.procedural.plane import plane
+from t3d.datasets.procedural.sofa import sofa
+
+Shape = tuple[list[Solid], dict[str, Material]]
+"""The parts of a shape in metres, and the materials that they name."""
+
+CATEGORIES: Mapping[str, Callable[[Dice], Shape]] = {"sofa": sofa, "chair": chair, "plane": plane}
+"""Generator of each procedural category."""
+
+VERSION = 1
+"""Raised whenever the same seed gives other shapes."""
+
+CREASE = np.cos(np.radians(42))
+"""Faces that meet at a sharper angle keep their edge when the shape is shaded smoothly."""
+
+
+def write_shape(class_folder: Path, category: str, index: int, seed: int) -> Path:
+    """Write shape number `index` under `class_folder`; its folder, named like `sofa-0007`."""
+    solids, materials = CATEGORIES[category](dice_for(seed, category, index))
+    folder = class_folder / f"{category}-{index:04d}"
+    models, images = folder / "models", folder / "images"
+    models.mkdir(parents=True)
+    used = {name: materials[name] for name in dict.fromkeys(solid.material for solid in solids)}
+    (models / "model_normalized.obj").write_text(obj_text(normalized(solids), used), newline="\n")
+    (models / "model_normalized.mtl").write_text(mtl_text(used), newline="\n")
+    (models / "parts.json").write_text(json.dumps(part_table(solids), indent=1) + "\n", newline="\n")
+    for name, material in used.items():
+        if material.texture is not None:
+            images.mkdir(exist_ok=True)
+            (images / f"{name}.png").write_bytes(png(material.texture))
+    return folder
+
+
+def normalized(solids: Sequence[Solid]) -> list[Solid]:
+    """The parts moved and scaled together: box-centred, bounding-box diagonal 1, coordinates to 1e-6."""
+    points = np.concatenate([solid.vertices for solid in solids])
+    low, high = points.min(axis=0), points.max(axis=0)
+    centre, size = (low + high) / 2, float(np.linalg.norm(high - low))
+    # Adding zero turns -0.0 into 0.0, whose sign is rounding noise.
+    return [solid.mapped(lambda points: np.round((points - centre) / size, 6) + 0.0) for solid in solids]
+
+
+def part_table(solids: Sequence[Solid]) -> dict[str, list[dict[str, object]]]:
+    """For each part its label, material and range of faces [start, end), in the order of the OBJ's faces."""
+    ends = np.cumsum([len(solid.faces) for solid in solids]).tolist()
+    rows = zip(solids, [0, *ends], ends, strict=False)
+    return {"parts": [{"name": s.name, "material": s.material, "faces": [a, b]} for s, a, b in rows]}
+
+
+def obj_text(solids: Sequence[Solid], materials: Mapping[str, Material]) -> str:
+    """An OBJ with a group per part, texture coordinates and normals that keep sharp edges."""
+    offsets = np.cumsum([0, *(len(solid.vertices) for solid in solids)])
+    vertices = np.concatenate([solid.vertices for solid in solids])
+    faces = np.concatenate([solid.faces + start for solid, start in zip(solids, offsets, strict=False)])
+    uv, uv_number = _texture_coordinates(solids, materials)
+    normals, normal_number = _distinct_normals(corner_normals(vertices, faces))
+    corners = np.stack([faces, uv_number, normal_number], axis=2) + 1
+    lines = ["mtllib model_normalized.mtl\n", _rows("v %.6f %.6f %.6f\n", vertices)]
+    lines += [_rows("vt %.4f %.4f\n", uv), _rows("vn %.3f %.3f %.3f\n", normals)]
+    start = 0
+    for solid in solids:
+        end = start + len(solid.faces)
+        lines.append(f"g {solid.name}\nusemtl {solid.material}\n")
+        lines.append(_rows("f %d/%d/%d %d/%d/%d %d/%d/%d\n", corners[start:end].reshape(-1, 9)))
+        start = end
+    return "".join(lines)
+
+
+def _rows(template: str, table: NDArray[np.float64] | Faces) -> str:
+    return (template * len(table)) % tuple(table.ravel().tolist())
+
+
+def _texture_coordinates(solids: Sequence[Solid], materials: Mapping[str, Material]) -> tuple[Array, Faces]:
+    """Texture coordinates (N, 2) and their numbers (F, 3): faces are projected along their main axis."""
+    tables, numbers, start = [], [], 0
+    for solid in solids:
+        material = materials[solid.material]
+        axis = np.zeros(len(solid.faces), dtype=np.int64) if material.side else _main_axis(solid)
+        key = solid.faces * 3 + axis[:, None]
+        distinct, number = np.unique(key.ravel(), return_inverse=True)
+        flat = _projected(solid.rest[distinct // 3], distinct % 3, material.grain)
+        # Off the grid by a bit, so that round measures are no ties that an ulp would turn.
+        tables.append(np.round(flat / material.tile + 3.3e-5, 4) + 0.0)
+        numbers.append(number.reshape(-1, 3) + start)
+        start += len(distinct)
+    return np.concatenate(tables), np.concatenate(numbers)
+
+
+def _main_axis(solid: Solid) -> Faces:
+    """The axis (F,) that each face at rest looks along most."""
+    a, b, c = (solid.rest[solid.faces[:, k]] for k in range(3))
+    normal = np.abs(np.cross(b - a, c - a))
+    return (normal / normal.max(axis=1, keepdims=True)).round(6).argmax(axis=1)
+
+
+def _projected(rest: Array, axis: Faces, grain: bool) -> Array:
+    """Positions (N, 3) without coordinate `axis` (N,): (N, 2), with `grain` the part's long way first."""
+    u, v = np.where(axis == 0, 2, 0), np.where(axis == 1, 2, 1)
+    if grain:
+        u, v = np.where(v == np.ptp(rest, axis=0).argmax(), (v, u), (u, v))
+    rows = np.arange(len(rest))
+    return np.stack([rest[rows, u], rest[rows, v]], axis=1)
+
+
+def corner_normals(vertices: Array, faces: Faces) -> Array:
+    """Unit normals (F, 3, 3) at corners: the mean over the vertex's faces within the crease angle.
+
+    Faces weigh by area and by their angle at the vertex, so that how quads are halved does not show.
+    """
+    corners = vertices[faces]
+    sides = np.roll(corners, -1, axis=1) - corners
+    weighted = np.cross(sides[:, 0], sides[:, 1])
+    unit = weighted / np.linalg.norm(weighted, axis=1, keepdims=True)
+    ways = sides / np.linalg.norm(sides, axis=2, keepdims=True)
+    angles = np.arccos(np.clip(-np.einsum("fij,fij->fi", ways, np.roll(ways, 1, axis=1)), -1, 1))
+    corner, other = _corners_at_same_vertex(faces.ravel(), len(vertices))
+    smooth = np.einsum("ij,ij->i", unit[corner // 3], unit[other // 3]) > CREASE
+    corner, other = corner[smooth], other[smooth]
+    parts = weighted[other // 3] * angles.ravel()[other][:, None]
+    normals: Array = np.stack([np.bincount(corner, parts[:, k]) for k in range(3)], axis=1)
+    return (normals / np.linalg.norm(normals, axis=1, keepdims=True)).reshape(-1, 3, 3)
+
+
+def _corners_at_same_vertex(vertex: Faces, count: int) -> tuple[Faces, Faces]:
+    """All pairs of corners with the same vertex, from the vertex of each corner; `count` vertices."""
+    order = np.argsort(vertex, kind="stable")
+    valence = np.bincount(vertex, minlength=count)
+    first, repeats = (np.cumsum(valence) - valence)[vertex], valence[vertex]
+    corner = np.repeat(np.arange(len(vertex)), repeats)
+    within = np.arange(len(corner)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    return corner, order[first[corner] + within]
+
+
+def _distinct_normals(normals: Array) -> tuple[Array, Faces]:
+    """Normals to 1e-3 without repetition (N, 3), and the number (F, 3) of each corner's."""
+    steps = np.round(normals.reshape(-1, 3) * 1000).astype(np.int64) + 1000
+    keys, number = np.unique((steps[:, 0] * 2001 + steps[:, 1]) * 2001 + steps[:, 2], return_inverse=True)
+    distinct = np.stack([keys // 2001**2, keys // 2001 % 2001, keys % 2001], axis=1) - 1000
+    return distinct / 1000 + 0.0, number.reshape(-1, 3)
+
+
+def mtl_text(materials: Mapping[str, Material]) -> str:
+    """An MTL; textures lie in `../images`, as in ShapeNet v2."""
+    blocks = []
+    for name, material in materials.items():
+        color = (
+            (1.0, 1.0, 1.0)
+            if material.texture is not None
+            else tuple(value / 255 for value in material.color)
+        )
+        shine = material.shine
+        lines = [f"newmtl {name}", "Kd {:.4f} {:.4f} {:.4f}".format(*color), "Ka 0.0000 0.0000 0.0000"]
+        lines += [
+            f"Ks {shine / 2:.4f} {shine / 2:.4f} {shine / 2:.4f}",
+            f"Ns {10 + 190 * shine:.1f}",
+            "illum 2",
+        ]
+        if material.texture is not None:
+            lines.append(f"map_Kd ../images/{name}.png")
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def png(image: Image) -> bytes:
+    """An 8-bit RGB image (H, W, 3) as PNG with stored (uncompressed) data.
+
+    Compressors differ between versions and builds of zlib; stored blocks (RFC 1951, 3.2.4) never do.
+    """
+    height, width = image.shape[:2]
+    raw = b"".join(b"\0" + row.tobytes() for row in image)
+    blocks = [raw[start : start + 65535] for start in range(0, len(raw), 65535)]
+    stored = b"".join(
+        struct.pack("<BHH", block is blocks[-1], len(block), len(block) ^ 0xFFFF) + block for block in blocks
+    )
+    data = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

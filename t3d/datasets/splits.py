@@ -1,0 +1,182 @@
+"""Which shapes train, validate and test: DeepSDF's split files, or a seeded draw that is stable."""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from t3d.datasets.categories import same, synset
+from t3d.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+ABSENT = "named by the split, not in the data set"
+UNNAMED = "in the data set, not named by the split"
+BEYOND = "beyond the first {} of its part (--limit)"
+
+_PART = re.compile(r"(?:^|[_\-. ])(train|test|val|valid|validation)(?=$|[_\-. ])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Shape ids by part, each sorted and in one place only; why others are left out; where it comes from."""
+
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+    source: str
+    excluded: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_chosen(reason: str) -> bool:
+    """Whether a shape was excluded because the user asked for it; else it is lost and has to be counted."""
+    return reason == UNNAMED or reason.startswith(BEYOND.partition("{")[0])
+
+
+def discover(data: Path, category: str) -> tuple[Path, ...]:
+    """Split files in `data/splits` that list shapes of the category; none: empty.
+
+    Raises UsageError for a file that is not JSON.
+    """
+    files = sorted((data / "splits").glob("*.json"))
+    return tuple(path for path in files if _PART.search(path.stem) and category_ids(path, category))
+
+
+def category_ids(path: Path, category: str) -> list[str]:
+    """Ids that a split file lists for the category, as written there: `{dataset: {class: [id, ...]}}`.
+
+    Raises UsageError where the file cannot be read or does not have that form.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not a readable JSON file ({error})") from None
+    found = []
+    for dataset in content.values() if isinstance(content, dict) else [None]:
+        for name, ids in dataset.items() if isinstance(dataset, dict) else [("", None)]:
+            if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
+                raise UsageError(
+                    f'{path}: not a split file; expected {{"ShapeNetV2": {{"04256520": ["id", ...]}}}}'
+                )
+            found += ids if same(name, category) else []
+    return found
+
+
+def listed_split(
+    files: Sequence[Path], category: str, ids: Iterable[str], seed: int, val_share: float
+) -> Split:
+    """The split that files name: `..._train.json`, `..._test.json` and, if there is one, `..._val.json`.
+
+    Without one for validation that part is drawn from the training shapes. Repeated ids count once. Raises
+    UsageError where a part is missing or has no shape in the data set, or parts overlap.
+    """
+    named: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for path in files:
+        named[_part(path)] += _unique(path, category_ids(path, category))
+    there = set(ids)
+    for part in ("train", "test"):
+        if not named[part]:
+            where = ", ".join(path.name for path in files)
+            what = f"no {part} ids of {category} ({synset(category)})"
+            raise UsageError(f"split {where}: {what}; add a file named ..._{part}.json")
+        if there.isdisjoint(named[part]):
+            count = len(named[part])
+            raise UsageError(f"split: none of the {count} {part} ids of {category} is in the data set")
+    _check_disjoint(named)
+    absent = [shape for part in named.values() for shape in part if shape not in there]
+    if absent:
+        log.warning(
+            "%d of the shapes that the split names are not in the data set (first: %s)",
+            len(absent),
+            absent[0],
+        )
+    parts = {part: sorted(there.intersection(shapes)) for part, shapes in named.items()}
+    if not named["val"]:
+        parts["val"], parts["train"] = _carved(parts["train"], seed, val_share)
+    excluded = dict.fromkeys(absent, ABSENT) | dict.fromkeys(there.difference(*named.values()), UNNAMED)
+    source = ", ".join(path.name for path in files)
+    train, val, test = (tuple(parts[part]) for part in ("train", "val", "test"))
+    return Split(train, val, test, source, excluded)
+
+
+def seeded_split(ids: Iterable[str], seed: int, test_share: float, val_share: float) -> Split:
+    """A draw by rank of a hash of (seed, id): an added shape moves few others.
+
+    test_share: of all shapes, at least one of two. val_share: of the rest, see `listed_split`.
+    """
+    order = drawn(ids, seed)
+    count = round(test_share * len(order))
+    if test_share > 0:
+        count = min(max(count, 1), len(order) - 1)
+    val, train = _carved(order[count:], seed, val_share)
+    source = f"seeded: {test_share:.0%} test, {val_share:.0%} of the rest for validation"
+    return Split(tuple(train), tuple(val), tuple(sorted(order[:count])), source)
+
+
+def drawn(ids: Iterable[str], seed: int) -> list[str]:
+    """The ids in a random order in which any two stand the same way round whatever other ids there are.
+
+    >>> drawn("abc", seed=1), drawn("abcd", seed=1)
+    (['a', 'b', 'c'], ['d', 'a', 'b', 'c'])
+    """
+    return sorted(set(ids), key=lambda shape: (hashlib.sha256(f"{seed}:{shape}".encode()).digest(), shape))
+
+
+def limited(split: Split, limit: int) -> Split:
+    """The split with the first `limit` ids of each part only; 0: all of them."""
+    if limit == 0:
+        return split
+    beyond = (*split.train[limit:], *split.val[limit:], *split.test[limit:])
+    excluded = {**split.excluded, **dict.fromkeys(beyond, BEYOND.format(limit))}
+    return Split(split.train[:limit], split.val[:limit], split.test[:limit], split.source, excluded)
+
+
+def _part(path: Path) -> str:
+    """Part of the split that a file is named after."""
+    names = {word.lower()[:3] for word in _PART.findall(path.stem)}
+    if len(names) != 1:
+        raise UsageError(
+            f"{path}: cannot tell its part; name it ..._train.json, ..._val.json or ..._test.json"
+        )
+    return {"tra": "train", "val": "val", "tes": "test"}[names.pop()]
+
+
+def _unique(path: Path, ids: list[str]) -> list[str]:
+    unique = list(dict.fromkeys(ids))
+    if len(unique) < len(ids):
+        log.warning("%s: %d ids are listed more than once; each is taken once", path, len(ids) - len(unique))
+    return unique
+
+
+def _check_disjoint(named: Mapping[str, list[str]]) -> None:
+    for first, second in (("train", "test"), ("train", "val"), ("val", "test")):
+        shared = sorted(set(named[first]).intersection(named[second]))
+        if shared:
+            raise UsageError(
+                f"split: {len(shared)} ids are both in {first} and {second} (first: {shared[0]})"
+            )
+
+
+def _carved(train: Iterable[str], seed: int, val_share: float) -> tuple[list[str], list[str]]:
+    """Validation and training ids: the first `val_share` of a seeded order, at least one of ten."""
+    order = drawn(train, seed)
+    count = round(val_share * len(order))
+    if val_share > 0 and len(order) >= 10:
+        count = max(count, 1)
+    count = min(count, max(len(order) - 1, 0))
+    return sorted(order[:count]), sorted(order[count:])
+
+
+def as_record(split: Split) -> dict[str, Any]:
+    """Plain values for `split.json`."""
+    return {
+        "train": list(split.train),
+        "val": list(split.val),
+        "test": list(split.test),
+        "excluded": dict(split.excluded),
+        "source": split.source,
+    }

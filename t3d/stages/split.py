@@ -1,0 +1,60 @@
+"""Which shapes train, validate and test."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from t3d.errors import UsageError
+from t3d.pipeline import Facts, stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Split files, or the shares of a seeded draw."""
+
+    files: tuple[Path, ...] = ()
+    """Split files in DeepSDF's form, named ..._train.json, ..._test.json, ..._val.json; none: seeded draw."""
+
+    category: str = "sofa"
+    """Whose ids are read from the files, in any spelling."""
+
+    test_share: float = 0.2
+    """Share of the shapes for testing, without files (DeepSDF's lists: 0.2)."""
+
+    val_share: float = 0.1
+    """Share of the training shapes for validation, unless a file names them; at least one of ten."""
+
+    limit: int = 0
+    """First so many sorted ids of each part; 0: all."""
+
+    train_scored: int = 8
+    """Training shapes that are reconstructed and scored beside the test shapes, drawn at random."""
+
+
+@stage(per="set", version=1, files=("split.json",))
+def split(*, out: Path, params: Params, rng: "np.random.Generator", ids: tuple[str, ...]) -> Facts:
+    """Write `split.json`: train, val, test, the scored training shapes, and the excluded with reasons.
+
+    Raises UsageError for shares outside 0 .. 1, negative counts, and files that do not fit the data set.
+    """
+    from t3d.datasets.formats import write_json
+    from t3d.datasets.splits import as_record, drawn, limited, listed_split, seeded_split
+
+    if not (0 <= params.test_share < 1 and 0 <= params.val_share < 1):
+        raise UsageError("split: test_share and val_share must be at least 0 and below 1")
+    if params.limit < 0 or params.train_scored < 0:
+        raise UsageError("split: limit and train_scored must not be negative")
+    seed = int(rng.integers(2**32))
+    if params.files:
+        made = listed_split(params.files, params.category, ids, seed, params.val_share)
+    else:
+        made = seeded_split(ids, seed, params.test_share, params.val_share)
+    made = limited(made, params.limit)
+    scored = sorted(drawn(made.train, seed + 1)[: params.train_scored])
+    write_json(out / "split.json", {**as_record(made), "train_scored": scored})
+    counts = {part: len(getattr(made, part)) for part in ("train", "val", "test")}
+    return {**counts, "excluded": dict(Counter(made.excluded.values())), "source": made.source}

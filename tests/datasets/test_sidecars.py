@@ -1,0 +1,151 @@
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from t3d.datasets import sidecars as module
+from t3d.datasets.sidecars import gltf_names, mtl_names, obj_names, ply_names, sidecars
+
+
+def read(path, name, compute):
+    """A memo without memory."""
+    return compute(path)
+
+
+@pytest.fixture
+def shape(tmp_path):
+    """An OBJ with an MTL in a subfolder and a texture two levels up, all within the shape's folder."""
+    folder = tmp_path / "shape"
+    (folder / "models" / "mats").mkdir(parents=True)
+    (folder / "images").mkdir()
+    (folder / "models" / "model.obj").write_bytes(b"# x\nmtllib mats/a.mtl\r\nv 0 0 0\n")
+    (folder / "models" / "mats" / "a.mtl").write_bytes(b"newmtl m\nmap_Kd -s 1 1 1 ../../images/wood.png\n")
+    (folder / "images" / "wood.png").write_bytes(b"png")
+    return folder
+
+
+def test_an_obj_leads_to_its_mtl_and_textures(shape):
+    found = sidecars(shape / "models" / "model.obj", shape, read)
+    assert found.geometry == ()
+    assert found.appearance == (shape / "models/mats/a.mtl", shape / "images/wood.png")
+
+
+def test_a_missing_texture_counts_from_when_it_appears(shape):
+    texture = shape / "images" / "wood.png"
+    texture.unlink()
+    remembered = {}
+
+    def memo(path, name, compute):
+        if (path, name) not in remembered:
+            remembered[path, name] = compute(path)
+        return remembered[path, name]
+
+    mesh = shape / "models" / "model.obj"
+    assert sidecars(mesh, shape, memo).appearance == (shape / "models/mats/a.mtl",)
+    texture.write_bytes(b"png")
+    assert texture in sidecars(mesh, shape, memo).appearance
+
+
+def test_names_are_asked_of_the_memo_only(shape):
+    asked = []
+
+    def memo(path, name, compute):
+        asked.append((path.name, name))
+        return compute(path)
+
+    sidecars(shape / "models" / "model.obj", shape, memo)
+    assert asked == [("model.obj", "mtllib"), ("a.mtl", "maps")]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../outside.png", "/etc/hostname", "https://host/wood.png", "C:\\textures\\wood2.png"]
+)
+def test_names_that_lead_out_of_the_folder_are_not_followed(shape, tmp_path, name):
+    (tmp_path / "outside.png").write_bytes(b"png")
+    (shape / "models" / "mats" / "a.mtl").write_text(f"map_Kd {name}\n")
+    assert sidecars(shape / "models" / "model.obj", shape, read).appearance == (shape / "models/mats/a.mtl",)
+
+
+def test_the_base_name_beside_counts_as_loaders_fall_back_to_it(shape):
+    beside = shape / "models" / "mats" / "oak.png"
+    beside.write_bytes(b"png")
+    (shape / "models" / "mats" / "a.mtl").write_text("map_Kd D:\\work\\oak.png\n")
+    assert beside in sidecars(shape / "models" / "model.obj", shape, read).appearance
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("map_Kd wood.png", "wood.png"),
+        ("\tmap_kd  my wood (1).png ", "my wood (1).png"),
+        ("map_Kd -s 1 1 1 -o 0.5 0 0 -clamp on wood.png", "wood.png"),
+        ("map_Bump -bm 0.2 bump map.jpg", "bump map.jpg"),
+        ("bump -imfchan r b.png", "b.png"),
+        ("norm n.png", "n.png"),
+        ("map_d -mm 0 1e-3 a-b -c.png", "a-b -c.png"),
+    ],
+)
+def test_texture_lines_of_an_mtl(tmp_path, line, name):
+    path = tmp_path / "a.mtl"
+    path.write_text(f"newmtl m\nKd 1 1 1\n{line}\n")
+    assert mtl_names(path) == [name]
+
+
+def test_a_library_line_may_name_one_file_with_spaces_or_several(tmp_path):
+    path = tmp_path / "a.obj"
+    path.write_bytes(b"mtllib my mats.mtl\nv 0 0 0\r  mtllib b.mtl\n#mtllib no.mtl\nusemtl mtllib\n")
+    assert obj_names(path) == ["my mats.mtl", "my", "mats.mtl", "b.mtl"]
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-8", "été 木.mtl"), ("latin-1", "été.mtl")])
+def test_names_in_any_encoding(tmp_path, encoding, name):
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / "a.obj").write_bytes(f"mtllib {name}\n".encode(encoding))
+    assert sidecars(tmp_path / "a.obj", tmp_path, read).appearance == (tmp_path / name,)
+
+
+def test_gltf_buffers_are_geometry_and_images_are_not(tmp_path):
+    content = {
+        "buffers": [{"uri": "data/my%20mesh.bin"}, {"uri": "data:application/octet-stream;base64,AAAA"}]
+    }
+    content["images"] = [{"uri": "tex.PNG"}, {"uri": "missing.png"}]
+    (tmp_path / "data").mkdir()
+    for name in ("data/my mesh.bin", "tex.PNG"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "a.gltf").write_text(json.dumps(content))
+    found = sidecars(tmp_path / "a.gltf", tmp_path, read)
+    assert found.geometry == (tmp_path / "data/my mesh.bin",)
+    assert found.appearance == (tmp_path / "tex.PNG",)
+    chunk = json.dumps(content).encode()
+    (tmp_path / "a.glb").write_bytes(
+        b"glTF" + struct.pack("<III", 2, 0, len(chunk)) + b"JSON" + chunk + bytes(99)
+    )
+    assert sidecars(tmp_path / "a.glb", tmp_path, read) == found
+
+
+def test_a_ply_names_its_texture_in_the_header(tmp_path):
+    path = tmp_path / "a.ply"
+    path.write_bytes(b"ply\ncomment TextureFile skin 1.png\nend_header\ncomment TextureFile no.png\n\xff\xfe")
+    assert ply_names(path) == ["skin 1.png"]
+
+
+def test_other_formats_and_empty_files_name_nothing(tmp_path):
+    for name in ("a.stl", "a.obj", "a.gltf", "a.ply"):
+        (tmp_path / name).write_bytes(b"")
+        assert sidecars(tmp_path / name, tmp_path, read) == module.Sidecars()
+
+
+def test_only_so_many_names_are_read(tmp_path):
+    path = tmp_path / "a.mtl"
+    path.write_bytes(b"map_Kd a.png\n" * (module.MOST_NAMES + 5))
+    assert len(mtl_names(path)) == module.MOST_NAMES
+
+
+@given(content=st.binary(max_size=300), start=st.sampled_from([b"", b"mtllib ", b"map_Kd ", b'{"uri": "']))
+def test_no_content_breaks_the_reading(tmp_path_factory, content, start):
+    path = tmp_path_factory.mktemp("any") / "a"
+    path.write_bytes(start + content)
+    for names in (obj_names, mtl_names, gltf_names, ply_names):
+        assert all(isinstance(name, str) for name in names(path))
