@@ -171,7 +171,7 @@ def project_of(settings: Settings, command: str = "") -> Project:
     recipe = {
         "category": catalogue.name,
         "data": catalogue.title,
-        "procedural": not settings.data,
+        "procedural": catalogue.procedural,
         "command": command or command_of(settings),
     }
     return Project(

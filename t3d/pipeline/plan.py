@@ -74,13 +74,14 @@ class Plan:
 def plan(project: Project, targets: Sequence[Node]) -> Plan:
     """Decide by a pass over the manifests what is there; the split, being cheap, is made here and now."""
     index = FileIndex(project.root / ".files.json")
-    parts = _parts(project, index)
-    made = Plan(project, list(targets), parts)
+    split = _make_split(project, index)
+    parts = _read_parts(split) if split else {"": project.catalogue.ids}
+    made = Plan(project, list(targets), parts, decided={(SPLIT, ""): split} if split else {})
     demand = project.graph.demand(targets, parts)
-    wanted = {node.name: set(shapes) for node, shapes in demand.items()}
+    builder = _Builder(project, index, parts)
     for node, shapes in demand.items():
         for shape in shapes:
-            _consider(made, _Builder(project, index, parts, wanted), node, shape)
+            _consider(made, builder, node, shape)
     index.save()
     return made
 
@@ -93,22 +94,26 @@ def _consider(made: Plan, builder: "_Builder", node: Node, shape: str) -> None:
         made.decided[node.name, shape] = Outcome(node.name, shape, "failed", failures=(failure,))
         return
     made.tasks[task.id] = task
-    if all(id_ in made.decided for id_ in task.upstream):
+    if task.id not in made.decided and all(id_ in made.decided for id_ in task.upstream):
         outcome = look_up(task, made.decided, made.project.store)
         if outcome:
             made.decided[task.id] = outcome
 
 
-def _parts(project: Project, index: FileIndex) -> Mapping[str, Sequence[str]]:
+def _make_split(project: Project, index: FileIndex) -> Outcome | None:
+    """The split, made or kept; None for a package that has none."""
     if SPLIT not in project.graph.stages:
-        return {"": project.catalogue.ids}
+        return None
     (node,) = project.graph.targets(SPLIT)
-    task = _Builder(project, index, {}, {}).task(node, "")
-    outcome = make(task, {}, 1, lambda _: None)
+    outcome = make(_Builder(project, index, {}).task(node, ""), {}, 1, lambda _: None)
     if not outcome.there:
         raise UsageError(outcome.failures[-1].reason)
-    split = json.loads((Path(outcome.path) / "split.json").read_text())
-    return {name: ids for name, ids in split.items() if isinstance(ids, list)}
+    return outcome
+
+
+def _read_parts(split: Outcome) -> Mapping[str, Sequence[str]]:
+    content = json.loads((Path(split.path) / "split.json").read_text())
+    return {name: ids for name, ids in content.items() if isinstance(ids, list)}
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,6 @@ class _Builder:
     project: Project
     index: FileIndex
     parts: Mapping[str, Sequence[str]]
-    wanted: Mapping[str, set[str]]
 
     def task(self, node: Node, shape: str) -> Task:
         stage, project = node.stage, self.project

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from t3d.datasets.splits import is_chosen
 from t3d.report.figures import curves, distribution
 from t3d.report.gallery import (
     PARTS,
@@ -67,6 +69,7 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         metrics=metrics,
         losses=losses,
         lost=len({loss["shape"] for loss in losses}),
+        left_out=Counter(filter(is_chosen, split["excluded"].values())),
         headlines=[headline(metrics, variant) for variant in inputs.network],
         galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
         published=published_tables(rows(inputs.recipe["category"])),
@@ -132,12 +135,12 @@ def headline(metrics: Mapping[str, Any], variant: str) -> dict[str, Any]:
 
 
 def all_losses(failures: Sequence[Mapping[str, str]], excluded: Mapping[str, str]) -> list[dict[str, str]]:
-    """Every shape lost and why: failures of stages, then shapes that the split left out for other reasons."""
+    """Every shape lost and why: failures of stages, then what the split excludes though nobody asked."""
     known = {failure["shape"] for failure in failures}
     left_out = [
         {"shape": shape, "stage": "split", "kind": "excluded", "reason": reason}
         for shape, reason in excluded.items()
-        if shape not in known
+        if shape not in known and not is_chosen(reason)
     ]
     return sorted([*map(dict, failures), *left_out], key=lambda loss: (loss["shape"], loss["stage"]))
 

@@ -23,8 +23,8 @@ _LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", DASH: "--"
 class Figure:
     """A score, or the interval of one, and the protocol that gives it its meaning."""
 
-    values: tuple[float, ...] | None
-    """Raw; two for an interval, None where there is none."""
+    value: float | Sequence[float] | None
+    """Raw; two numbers for an interval, None where there is none."""
     protocol: str
     """Label of a protocol, such as "deepsdf v1"."""
     factor: float
@@ -33,7 +33,10 @@ class Figure:
     @property
     def text(self) -> str:
         """Three significant digits each."""
-        return " to ".join(significant(value * self.factor) for value in self.values or ()) or DASH
+        if self.value is None:
+            return DASH
+        values = self.value if isinstance(self.value, Sequence) else (self.value,)
+        return " to ".join(significant(value * self.factor) for value in values)
 
 
 @dataclass(frozen=True)
@@ -122,33 +125,29 @@ def score_tables(metrics: Mapping[str, Any]) -> list[Table]:
 
 def _score_table(metrics: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     label, factor = f"{metrics['protocol']} v{metrics['protocol_version']}", metrics["factor"]
-
-    def figure(value: Any) -> Figure:
-        values = value if isinstance(value, list | tuple) or value is None else (value,)
-        return Figure(None if values is None else tuple(values), label, factor)
-
-    counts = ("expected", "evaluated", "failed", "no_ground_truth")
-    columns = ("method", "view", "mean", "median", "95 % of median", *(c.replace("_", " ") for c in counts))
+    figures = {"mean": "mean", "median": "median", "95 % of median": "interval_median"}
+    counts = {name.replace("_", " "): name for name in ("expected", "evaluated", "failed", "no_ground_truth")}
     cells = [
         (
-            METHODS.get(row["method"], row["method"])
-            + ("" if row["method"] == row["variant"] else f" ({row['variant']})"),
+            _method(row),
             CHOICES.get(row["choice"], row["choice"]),
-            *(figure(row[name]) for name in ("mean", "median", "interval_median")),
-            *(row[count] for count in counts),
+            *(Figure(row[name], label, factor) for name in figures.values()),
+            *(row[name] for name in counts.values()),
         )
         for row in rows
     ]
-    floor = figure(metrics["floor"].get(part)).text
-    return Table(
-        f"Chamfer distance, {PARTS.get(part, part)}",
-        columns,
-        tuple(cells),
-        (
-            f"Noise floor × {factor:g}: {floor} (two samplings of one true surface).",
-            "Failed shapes count with their penalty; lower is better.",
-        ),
+    floor = Figure(metrics["floor"].get(part), label, factor).text
+    notes = (
+        f"Noise floor × {factor:g}: {floor} (two samplings of one true surface).",
+        "Failed shapes count with their penalty; lower is better.",
     )
+    title = f"Chamfer distance, {PARTS.get(part, part)}"
+    return Table(title, ("method", "view", *figures, *counts), tuple(cells), notes)
+
+
+def _method(row: Mapping[str, Any]) -> str:
+    method, variant = row["method"], row["variant"]
+    return method if method == variant else f"{METHODS.get(method, method)} ({variant})"
 
 
 def published_tables(rows: Iterable[Published]) -> list[Table]:
@@ -156,28 +155,15 @@ def published_tables(rows: Iterable[Published]) -> list[Table]:
 
     Own scores are on other shapes even where the protocol is the same.
     """
-    ordered = sorted(rows, key=lambda row: row.protocol)
-    return [
-        _published_table(protocol, list(group))
-        for protocol, group in groupby(ordered, lambda row: row.protocol)
-    ]
-
-
-def _published_table(protocol: str, rows: Sequence[Published]) -> Table:
-    cells = [
-        (
-            row.method,
-            Figure(None if row.mean is None else (row.mean,), protocol, row.factor),
-            Figure(None if row.median is None else (row.median,), protocol, row.factor),
-            row.shapes,
-            row.certainty,
-            row.source,
-        )
-        for row in rows
-    ]
-    return Table(
-        f"Published: {protocol}",
-        ("method", "mean", "median", "test shapes", "certainty", "source"),
-        tuple(cells),
-        (rows[0].protocol_note,),
-    )
+    columns = ("method", "mean", "median", "test shapes", "certainty", "source")
+    tables = []
+    for protocol, group in groupby(sorted(rows, key=lambda row: row.protocol), lambda row: row.protocol):
+        members = list(group)
+        means = [Figure(row.mean, protocol, row.factor) for row in members]
+        medians = [Figure(row.median, protocol, row.factor) for row in members]
+        cells = [
+            (row.method, mean, median, row.shapes, row.certainty, row.source)
+            for row, mean, median in zip(members, means, medians, strict=True)
+        ]
+        tables.append(Table(f"Published: {protocol}", columns, tuple(cells), (members[0].protocol_note,)))
+    return tables
