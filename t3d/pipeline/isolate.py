@@ -20,7 +20,7 @@ from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.store import Failure, Kind
 from t3d.pipeline.task import Report, Task, failed, make, place_of, preimage
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 STOPPING = threading.Event()
 """Set when the run is being given up: children killed from then on failed nobody."""
 

@@ -1,0 +1,60 @@
+"""The mesh stage leaves a clean unit mesh and the way back."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from t3d.datasets.formats import read_json, read_transform
+from t3d.datasets.meshes import read_ply
+from t3d.errors import DataError
+from t3d.geometry.mesh import volume
+from t3d.stages.mesh import mesh
+
+MESHES = Path(os.environ.get("T3D_TEST_MESHES", Path(__file__).parents[3] / "shared" / "meshes"))
+
+
+def run(source, out):
+    out.mkdir()
+    return mesh(source, out=out, rng=np.random.default_rng(0), threads=1)
+
+
+def test_an_inverted_box_far_away_comes_out_clean_and_goes_back(tmp_path):
+    made = trimesh.creation.box(bounds=[(100, 200, 300), (102, 204, 306)])
+    made.invert()
+    (tmp_path / "box.stl").write_bytes(made.export(file_type="stl"))
+    facts = run(tmp_path / "box.stl", tmp_path / "out")
+    unit = read_ply(tmp_path / "out" / "mesh.ply")
+    transform = read_transform(tmp_path / "out" / "transform.json")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == set(mesh.__stage__.files)
+    assert len(unit.vertices) == 8
+    assert np.linalg.norm(unit.vertices, axis=1).max() == pytest.approx(1 / 1.03)
+    assert volume(unit) / transform.scale**3 == pytest.approx(48)
+    assert np.allclose(transform.invert(unit.vertices).min(axis=0), [100, 200, 300])
+    assert facts == read_json(tmp_path / "out" / "inspection.json")
+    assert facts["flipped_faces"] == 12
+
+
+def test_the_same_file_gives_the_same_bytes(tmp_path):
+    trimesh.creation.torus(0.7, 0.2).export(tmp_path / "torus.obj")
+    run(tmp_path / "torus.obj", tmp_path / "one")
+    run(tmp_path / "torus.obj", tmp_path / "two")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_a_file_without_faces_is_a_data_error(tmp_path):
+    (tmp_path / "empty.obj").write_text("v 0 0 0\n")
+    with pytest.raises(DataError, match="no faces"):
+        run(tmp_path / "empty.obj", tmp_path / "out")
+
+
+@pytest.mark.skipif(not MESHES.is_dir(), reason="no folder of real meshes; name it in T3D_TEST_MESHES")
+def test_real_meshes_pass(tmp_path):
+    sources = sorted(MESHES.glob("0*/*/models/*.obj"))[::40]
+    assert sources
+    for number, source in enumerate(sources):
+        assert run(source, tmp_path / str(number))["faces"] > 0

@@ -1,0 +1,132 @@
+"""The stage `network_s1` end to end: views of squares whose codes tell their size."""
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from t3d.models.decoder import DecoderConfig, build_decoder
+from t3d.models.network import load, save_codes
+from t3d.stages.network_s1 import Params, network_s1
+
+TINY = replace(
+    Params(),
+    widths=(8, 16),
+    depths=(1, 1),
+    input_size=16,
+    iterations=60,
+    batch=16,
+    lr=3e-3,
+    jitter=0.1,
+    hue=0.0,
+    validate_every=10,
+)
+
+Views = Mapping[str, Mapping[str, Path]]
+
+
+def _views(folder: Path, side: int) -> Path:
+    """Four dark squares of `side` pixels out of 32, at different places."""
+    (folder / "easy").mkdir(parents=True)
+    masks = np.zeros((4, 32, 32), np.uint8)
+    for number in range(4):
+        left, top = (number % 2) * (32 - side), (number // 2) * (32 - side)
+        masks[number, top : top + side, left : left + side] = 255
+        rgb = np.repeat(255 - masks[number] // 2, 3).reshape(32, 32, 3)
+        Image.fromarray(rgb).save(folder / "easy" / f"{number:02d}.png")
+    np.savez_compressed(folder / "masks.npz", easy=masks)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Views]:
+    """A `codes` folder and views: shapes of 6 to 28 pixels with codes (side / 28, 0)."""
+    root = tmp_path_factory.mktemp("squares")
+    sides = {"train": range(6, 29, 2), "val": (9, 15, 21)}
+    views = {part: {f"s{side}": _views(root / f"s{side}", side) for side in of} for part, of in sides.items()}
+    decoder = build_decoder(DecoderConfig(code=2, hidden=8, steps=4, width=8, depth=1), 0)
+    named = [
+        (tuple(views[part]), np.array([(side / 28, 0) for side in of], np.float32))
+        for part, of in sides.items()
+    ]
+    (root / "codes").mkdir()
+    save_codes(root / "codes", decoder, *named)
+    return root / "codes", views
+
+
+def _make(
+    made: tuple[Path, Views],
+    root: Path,
+    progress: Callable[..., None] = lambda *_, **__: None,
+    **changed: Any,
+) -> dict[str, Any]:
+    out, scratch = root / "out", root / "scratch"
+    for folder in (out, scratch):
+        folder.mkdir(parents=True, exist_ok=True)
+    facts = network_s1(
+        *made,
+        out=out,
+        params=replace(TINY, **changed),
+        train_seed=0,
+        scratch=scratch,
+        progress=progress,
+        threads=1,
+    )
+    assert facts is not None
+    return dict(facts)
+
+
+def test_it_makes_a_network_that_beats_the_mean_code(made: tuple[Path, Views], tmp_path: Path) -> None:
+    facts = _make(made, tmp_path, iterations=200)
+    network = load(tmp_path / "out")
+    assert network.variant == "s1"
+    assert network.mean_code.tolist() == pytest.approx([np.mean(range(6, 29, 2)) / 28, 0])
+    assert facts["validation"] < 0.5 * facts["validation_of_mean_code"]
+    assert facts["views"] == 48
+    images = np.stack(
+        [np.asarray(Image.open(made[1]["val"]["s15"] / "easy" / f"0{i}.png")) for i in range(4)]
+    )
+    assert network.encode(images)[:, 0] == pytest.approx(15 / 28, abs=0.15)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["encoder"]["input_size"] == 16
+    with (tmp_path / "out" / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert min(float(row["val"]) for row in rows) == pytest.approx(facts["validation"])
+
+
+def test_its_output_is_the_one_of_this_version(made: tuple[Path, Views], tmp_path: Path) -> None:
+    """If this changes, raise the stage's version."""
+    facts = _make(made, tmp_path, iterations=20)
+    assert facts["validation"] == pytest.approx(GOLDEN_VALIDATION, rel=1e-2)
+
+
+def test_a_killed_stage_goes_on_and_gives_the_same(
+    made: tuple[Path, Views], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
+
+    def kill(done: int, *_: object, **__: object) -> None:
+        if done == 40:
+            raise KeyboardInterrupt
+
+    _make(made, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _make(made, tmp_path / "killed", kill)
+    _make(made, tmp_path / "killed")
+    for name in ("model.safetensors", "config.json"):
+        assert (tmp_path / "whole/out" / name).read_bytes() == (tmp_path / "killed/out" / name).read_bytes()
+
+
+def test_without_validation_shapes_the_last_weights_count(made: tuple[Path, Views], tmp_path: Path) -> None:
+    facts = _make((made[0], {"train": made[1]["train"]}), tmp_path, iterations=20)
+    assert facts["validation"] is None
+    assert facts["kept_iteration"] == 20
+
+
+GOLDEN_VALIDATION = 0.128021
