@@ -145,6 +145,25 @@ def test_components_far_apart_are_all_found():
     assert volume(found.mesh) == pytest.approx(3 * 4 / 3 * np.pi * 0.04**3, rel=0.1)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_single_lattice_point_of_the_other_sign_is_found_wherever_it_is(sign):
+    """The worst case of every rule that drops cells: values change as fast as they may around the point."""
+    resolution, step = 16, 2 / 16
+    for point in itertools.product(range(4, 8), repeat=3):
+        spot = sphere(1e-3, np.array(point) * step - 1)
+        if sign > 0:
+            found = find_surface(spot, resolution, slope=1.0, start=4)
+            assert found.cells == 8
+        else:
+            hollow = find_surface(lambda p, spot=spot: -spot(p), resolution, slope=1.0, start=4)
+            outer = resolution**3 - (resolution - 2) ** 3
+            assert hollow.cells == outer + 8
+
+
+def test_the_surface_is_followed_where_the_slope_was_too_small():
+    assert_dense(torus, 64, slope=0.3)
+
+
 waves = st.lists(
     st.tuples(
         st.tuples(*[st.floats(-5, 5)] * 3).filter(lambda k: np.linalg.norm(k) > 0.5),

@@ -63,6 +63,9 @@ def test_truths_choices_and_paths():
     assert coerce("a", Literal["a", "b"], "x") == "a"
     assert coerce(["a", "b"], tuple[Path, ...], "x") == (Path("a"), Path("b"))
     assert coerce("", tuple[Path, ...], "x") == ()
+    assert coerce("1,2", tuple[float, float], "x") == (1.0, 2.0)
+    with pytest.raises(UsageError, match="x: '1,2,3' has 3 values, not 2"):
+        coerce("1,2,3", tuple[float, float], "x")
     with pytest.raises(UsageError, match="x: 'maybe' is not true or false"):
         coerce("maybe", bool, "x")
     with pytest.raises(UsageError, match="x: value 'c' is not known"):

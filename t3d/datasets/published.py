@@ -1,0 +1,53 @@
+"""Scores that others published, each with its protocol, test shapes, source and certainty."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from t3d.datasets.categories import canonical
+
+
+@dataclass(frozen=True)
+class Published:
+    """One method's score for one category."""
+
+    method: str
+    protocol: str
+    """Name of the protocol, never one of t3d's own: own scores are on other shapes at least."""
+    protocol_note: str
+    """Frame, points, views and treatment of failures."""
+    mean: float | None
+    """Raw: what was printed, divided by `factor`."""
+    median: float | None
+    factor: float
+    """By what the source multiplies for printing."""
+    shapes: str
+    """Test shapes."""
+    certainty: str
+    """"verified" in code or in a primary document; "recalled": check it before quoting."""
+    source: str
+
+
+def rows(category: str) -> list[Published]:
+    """Everything published about a category in any spelling; empty for unknown ones."""
+    name = canonical(category)
+    content = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
+    return [_row(entry, content["protocols"], name) for entry in content["rows"] if name in entry["printed"]]
+
+
+def _row(entry: dict[str, Any], protocols: dict[str, Any], category: str) -> Published:
+    protocol = protocols[entry["protocol"]]
+    mean, median = entry["printed"][category]
+    factor = protocol["factor"]
+    return Published(
+        method=entry["method"],
+        protocol=entry["protocol"],
+        protocol_note=protocol["note"],
+        mean=None if mean is None else mean / factor,
+        median=None if median is None else median / factor,
+        factor=factor,
+        shapes=protocol["shapes"][category],
+        certainty=entry["certainty"],
+        source=entry["source"],
+    )
