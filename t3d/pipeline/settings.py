@@ -74,8 +74,11 @@ def coerce(value: Any, kind: Any, where: str) -> Any:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             raise UsageError(f"{where}: {value!r} is not a list")
-        (inner, *_) = typing.get_args(kind)
-        return tuple(coerce(one, inner, where) for one in parts if one != "")
+        inner, *more = typing.get_args(kind)
+        values = tuple(coerce(one, inner, where) for one in parts if one != "")
+        if more != [...] and len(values) != 1 + len(more):
+            raise UsageError(f"{where}: {value!r} has {len(values)} values, not {1 + len(more)}")
+        return values
     if origin is Literal:
         known(str(value), [str(one) for one in typing.get_args(kind)], f"{where}: value")
         return str(value)

@@ -1,0 +1,144 @@
+"""The image encoder: a backbone of transformers, average pooling and one linear layer to the code."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from t3d.errors import DataError, UsageError
+
+MEAN = (0.485, 0.456, 0.406)
+"""Mean colour of ImageNet, which pretrained backbones expect to be subtracted."""
+
+DEVIATION = (0.229, 0.224, 0.225)
+"""Standard deviation of its colours."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """A backbone by its name in transformers with its settings there, and the images' side in pixels."""
+
+    backbone: str = "resnet"
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    input_size: int = 224
+
+
+class Encoder(nn.Module):
+    """Images (B, 3, S, S) float in [0, 1] -> codes (B, C), for any B; no bound on the codes."""
+
+    def __init__(self, config: EncoderConfig, code: int, backbone: nn.Module | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = backbone or _backbone(config)
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1), persistent=False)
+        self.to_code = nn.Linear(_features(self, config.input_size), code)
+
+    def features(self, images: Tensor) -> Tensor:
+        """The backbone's last map, averaged over positions or tokens: (B, F)."""
+        normal = (images - self.get_buffer("mean")) / self.get_buffer("deviation")
+        last: Tensor = self.backbone(normal).last_hidden_state
+        return last.flatten(2).mean(-1) if last.ndim == 4 else last.mean(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
+        codes: Tensor = self.to_code(self.features(images))
+        return codes
+
+
+def resnet_settings(widths: tuple[int, ...], depths: tuple[int, ...]) -> dict[str, Any]:
+    """Settings of a ResNet of basic blocks; ResNet-18 is widths 64, 128, 256, 512 and depths 2, 2, 2, 2."""
+    return {
+        "embedding_size": widths[0],
+        "hidden_sizes": list(widths),
+        "depths": list(depths),
+        "layer_type": "basic",
+    }
+
+
+def build_encoder(config: EncoderConfig, code: int, pretrained: str, seed: int) -> Encoder:
+    """An encoder with random weights from `seed`, or the backbone of `pretrained` (a name or a folder).
+
+    Raises `UsageError` when the pretrained weights are not on this machine and cannot be fetched.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if pretrained == "none":
+            return Encoder(config, code)
+        backbone = _load_backbone(pretrained)
+        told = {k: v for k, v in backbone.config.to_diff_dict().items() if k not in _NOT_SETTINGS}
+        config = dataclasses.replace(config, backbone=backbone.config.model_type, settings=told)
+        return Encoder(config, code, backbone)
+
+
+_NOT_SETTINGS = (
+    "model_type",
+    "transformers_version",
+    "architectures",
+    "torch_dtype",
+    "dtype",
+    "id2label",
+    "label2id",
+)
+
+
+def _load_backbone(name: str) -> Any:
+    from transformers import AutoModel
+
+    try:
+        return AutoModel.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"pretrained weights {name!r}: {reason} Use pretrained=none, or a folder that holds them"
+        ) from error
+
+
+def _backbone(config: EncoderConfig) -> nn.Module:
+    from transformers import AutoConfig, AutoModel
+
+    try:
+        settings = AutoConfig.for_model(config.backbone, **config.settings)
+        model: nn.Module = AutoModel.from_config(settings)
+    except (KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"backbone {config.backbone!r}: transformers cannot build it: {reason}") from error
+    return model
+
+
+@torch.no_grad()
+def _features(encoder: Encoder, size: int) -> int:
+    """How many features the backbone gives, found by one black image; leaves no trace in batch norms."""
+    encoder.eval()
+    count = encoder.features(torch.zeros(1, 3, size, size)).shape[1]
+    encoder.train()
+    return count
+
+
+def to_input(images: NDArray[np.uint8], size: int) -> Tensor:
+    """Square images (B, H, H, 3) or masks (B, H, H) uint8 -> (B, 3 or 1, size, size) uint8, by area.
+
+    The one way by which images reach an encoder, in training and afterwards.
+    """
+    from PIL import Image
+
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)):
+        raise DataError(f"images must be uint8 of shape (B, H, H, 3), not {images.dtype} {images.shape}")
+    if images.shape[1] != images.shape[2]:
+        raise DataError(f"images must be square, not {images.shape[2]} x {images.shape[1]}: crop them first")
+    small = np.empty((len(images), size, size, *images.shape[3:]), np.uint8)
+    for image, place in zip(images, small, strict=True):
+        place[...] = (
+            image if len(image) == size else Image.fromarray(image).resize((size, size), Image.Resampling.BOX)
+        )
+    tensor = torch.from_numpy(small)
+    return tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2).contiguous()
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 -> float32 in [0, 1]."""
+    return images.to(torch.float32) / 255.0

@@ -1,0 +1,188 @@
+"""A trained network as others use it: a folder to load, NumPy arrays in, NumPy arrays out."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from t3d.datasets.formats import read_json, write_json, write_npz
+from t3d.errors import StoreError
+from t3d.models.decoder import Decoder, DecoderConfig, fold
+from t3d.models.encoder import Encoder, EncoderConfig, to_float, to_input
+
+FORMAT = "t3d-network"
+CODES_FORMAT = "t3d-codes"
+FORMAT_VERSION = 1
+
+Floats = NDArray[np.float32]
+
+GATES_AT_ONCE = 1 << 22
+"""Gates evaluated together: enough for the matrix products, little enough for the caches."""
+
+
+class Network:
+    """Decoder and image encoder for inference; build it with `load`."""
+
+    def __init__(self, variant: str, decoder: Decoder, encoder: Encoder, mean_code: Floats) -> None:
+        self.variant = variant
+        """How it was trained: "s1" (codes, then regression), "s2-simclr", ..."""
+        self.mean_code = mean_code
+        """Mean of the training shapes' codes, (C,) float32."""
+        self._decoder = fold(decoder).eval().requires_grad_(False)
+        self._encoder = encoder.eval().requires_grad_(False)
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square images that the encoder sees, in pixels."""
+        return self._encoder.config.input_size
+
+    def to(self, device: str) -> "Network":
+        """Move to a device of torch ("cpu", "cuda"); arrays still go in and come out on the CPU."""
+        self._decoder.to(device)
+        self._encoder.to(device)
+        return self
+
+    @torch.inference_mode()
+    def encode(self, images: NDArray[np.uint8], batch: int = 64) -> Floats:
+        """Square RGB images on white, (B, H, H, 3) uint8 of any size -> codes (B, C) float32."""
+        small = to_input(images, self._encoder.config.input_size)
+        device = next(self._encoder.parameters()).device
+        parts = [
+            self._encoder(to_float(small[i : i + batch].to(device))).cpu()
+            for i in range(0, len(small), batch)
+        ]
+        return torch.cat(parts).numpy() if parts else np.empty((0, len(self.mean_code)), np.float32)
+
+    def sdf(self, points: NDArray[Any], code: NDArray[Any]) -> Floats:
+        """Points (N, 3) of the unit frame, a code (C,) -> signed distances (N,) float32, negative inside."""
+        at = self._code(code)
+        return self._chunked(points, lambda chunk: [self._decoder.sdf(chunk, at)])[0]
+
+    def template_sdf(self, points: NDArray[Any]) -> Floats:
+        """Points (N, 3) of the template's frame -> the template's signed distances (N,) float32."""
+        return self._chunked(points, lambda chunk: [self._decoder.template.values(chunk)])[0]
+
+    def warp(self, points: NDArray[Any], code: NDArray[Any]) -> Floats:
+        """Points (N, 3) of an instance -> where they lie in the template's frame, (N, 3) float32."""
+        return self.warp_steps(points, code)[-1]
+
+    def warp_steps(self, points: NDArray[Any], code: NDArray[Any]) -> list[Floats]:
+        """The same at the four supervised depths of the warp: four arrays (N, 3); the last is `warp`."""
+        at = self._code(code)
+        return self._chunked(points, lambda chunk: self._decoder.warp_steps(chunk, at))
+
+    def _code(self, code: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.array(code, np.float32)).to(next(self._decoder.parameters()).device)
+
+    @torch.inference_mode()
+    def _chunked(self, points: NDArray[Any], compute: Callable[[Tensor], list[Tensor]]) -> list[Floats]:
+        """`compute` over the points a part at a time, its outputs joined: memory stays bounded."""
+        rows = torch.from_numpy(np.array(points, np.float32).reshape(-1, 3))
+        device = next(self._decoder.parameters()).device
+        count = max(1, GATES_AT_ONCE // (4 * self._decoder.config.hidden))
+        parts = [[x.cpu() for x in compute(chunk.to(device))] for chunk in torch.split(rows, count)]
+        return [torch.cat(columns).numpy() for columns in zip(*parts, strict=True)]
+
+
+def save(folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean_code: Floats) -> None:
+    """Write `model.safetensors` and `config.json`: everything `load` needs, without the network."""
+    tensors = {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
+    tensors |= {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
+    save_weights(folder / "model.safetensors", tensors)
+    config = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "variant": variant,
+        "decoder": dataclasses.asdict(decoder.config),
+        "encoder": dataclasses.asdict(encoder.config),
+        "mean_code": [float(x) for x in mean_code],
+    }
+    write_json(folder / "config.json", config)
+
+
+def load(folder: Path, device: str = "cpu") -> Network:
+    """Read a network folder; raises `StoreError` when files, keys or shapes are not exactly as expected."""
+    config = read_config(folder, FORMAT)
+    decoder = Decoder(DecoderConfig(**config["decoder"]))
+    encoder = Encoder(EncoderConfig(**config["encoder"]), decoder.config.code)
+    weights = nn.ModuleDict({"decoder": decoder, "encoder": encoder})
+    load_weights(weights, folder / "model.safetensors")
+    mean_code = np.array(config["mean_code"], np.float32)
+    return Network(config["variant"], decoder, encoder, mean_code).to(device)
+
+
+Named = tuple[Sequence[str], NDArray[np.float32]]
+"""Shape ids (K) and their codes (K, C)."""
+
+
+def save_codes(folder: Path, decoder: Decoder, train: Named, val: Named) -> None:
+    """Write what phase 1 leaves: `decoder.safetensors`, `config.json`, `codes.npz`."""
+    save_weights(folder / "decoder.safetensors", decoder.state_dict())
+    config = {
+        "format": CODES_FORMAT,
+        "format_version": FORMAT_VERSION,
+        "decoder": dataclasses.asdict(decoder.config),
+    }
+    write_json(folder / "config.json", config)
+    arrays = {
+        "ids": np.array(train[0]),
+        "codes": train[1],
+        "val_ids": np.array(val[0], np.str_),
+        "val_codes": val[1],
+    }
+    write_npz(folder / "codes.npz", arrays)
+
+
+def load_codes(
+    folder: Path,
+) -> tuple[Decoder, dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
+    """The decoder of a phase 1 folder, and the codes by shape id of training and of validation shapes."""
+    decoder = Decoder(DecoderConfig(**read_config(folder, CODES_FORMAT)["decoder"]))
+    load_weights(decoder, folder / "decoder.safetensors")
+    with np.load(folder / "codes.npz", allow_pickle=False) as kept:
+        train = dict(zip(kept["ids"].tolist(), kept["codes"], strict=True))
+        val = dict(zip(kept["val_ids"].tolist(), kept["val_codes"], strict=True))
+    return decoder, train, val
+
+
+def read_config(folder: Path, kind: str) -> dict[str, Any]:
+    """`config.json` of a folder of the given format; `StoreError` when it is another or unreadable."""
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = read_json(path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); train again") from error
+    if (config.get("format"), config.get("format_version")) != (kind, FORMAT_VERSION):
+        raise StoreError(
+            f"{path}: is {config.get('format')!r} version {config.get('format_version')}, "
+            f"not {kind!r} version {FORMAT_VERSION}; train again or use the t3d that made it"
+        )
+    return config
+
+
+def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as safetensors, on the CPU, each with its own memory."""
+    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, path)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Fill a module from safetensors; `StoreError` names missing, unknown and misshapen tensors."""
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); train again") from error
+    wanted = {k: tuple(v.shape) for k, v in module.state_dict().items()}
+    found = {k: tuple(v.shape) for k, v in tensors.items()}
+    wrong = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+    if wrong:
+        raise StoreError(
+            f"{path}: {len(wrong)} tensors do not fit config.json beside it ({', '.join(wrong[:3])}, ...)"
+        )
+    module.load_state_dict(tensors, strict=True)

@@ -1,0 +1,166 @@
+"""What both phases share: a loop that logs and survives being killed, schedules, devices, curves."""
+
+import csv
+import dataclasses
+import logging
+import math
+import pickle
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from t3d.errors import UsageError
+
+SAVE_SECONDS = 120.0
+"""Time between checkpoints: what a killed run loses at most."""
+
+Row = dict[str, float]
+Progress = Callable[..., None]
+Plan = TypeVar("Plan")
+
+
+@dataclasses.dataclass
+class Run:
+    """A training run: what must outlive a kill, and where it is kept.
+
+    `memory` is for whatever else a phase must remember (its best weights, say): tensors and plain values.
+    """
+
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    scratch: Path | None
+    save_seconds: float = dataclasses.field(default_factory=lambda: SAVE_SECONDS)
+    step: int = 0
+    seconds: float = 0.0
+    rows: list[Row] = dataclasses.field(default_factory=list)
+    memory: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint, if there is one that can be read."""
+        if self.scratch is None or not (self.scratch / "checkpoint.pt").exists():
+            return
+        try:
+            kept = torch.load(self.scratch / "checkpoint.pt", map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            logging.getLogger(__name__).warning("checkpoint unreadable (%s); training starts anew", error)
+            return
+        self.module.load_state_dict(kept["module"], strict=True)
+        self.optimizer.load_state_dict(kept["optimizer"])
+        self.step, self.seconds = kept["step"], kept["seconds"]
+        self.rows, self.memory = kept["rows"], kept["memory"]
+
+    def save(self) -> None:
+        """Write the checkpoint aside, then rename it."""
+        if self.scratch is None:
+            return
+        kept = {
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "rows": self.rows,
+            "memory": self.memory,
+        }
+        draft = self.scratch / "checkpoint.part"
+        torch.save(kept, draft)
+        draft.replace(self.scratch / "checkpoint.pt")
+
+    def go(
+        self,
+        iterations: int,
+        take_step: Callable[[int], Mapping[str, Tensor]],
+        after_row: Callable[[Row], bool],
+        progress: Progress,
+        log_every: int,
+    ) -> None:
+        """Call `take_step(step)` up to `iterations`; the means of its figures make a row per `log_every`.
+
+        `after_row` may add to the row and ends the run by returning True. Checkpoints are taken between
+        rows only, so that a resumed run writes the same rows.
+        """
+        saved = time.monotonic()
+        started = saved - self.seconds
+        while self.step < iterations and not self.memory.get("ended"):
+            sums: dict[str, Tensor] = {}
+            first = self.step
+            for self.step in range(first + 1, min(first + log_every, iterations) + 1):
+                for name, value in take_step(self.step - 1).items():
+                    sums[name] = sums.get(name, torch.zeros_like(value)) + value.detach()
+            self.seconds = time.monotonic() - started
+            row = {"step": self.step, "seconds": round(self.seconds, 2)}
+            row |= {name: float(total) / (self.step - first) for name, total in sums.items()}
+            self.memory["ended"] = after_row(row)
+            self.rows.append(row)
+            progress(self.step, iterations, loss=row["loss"], rate=self.step / max(self.seconds, 1e-9))
+            if time.monotonic() - saved >= self.save_seconds:
+                self.save()
+                saved = time.monotonic()
+
+
+def learning_rate(schedule: str, step: int, iterations: int, every: int) -> float:
+    """Factor of the learning rates: "halving" (each `every` iterations) or "cosine" (0 at the end)."""
+    if schedule == "halving":
+        return 0.5 ** (step // every) if every else 1.0
+    if schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * step / iterations))
+    raise UsageError(f"schedule: {schedule!r} is unknown; use 'halving' or 'cosine'")
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set each group's rate to `factor` times its own `base` rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["base"] * factor
+
+
+def generator(device: torch.device, *seed: int) -> torch.Generator:
+    """A torch generator on `device`, decided by the numbers of `seed`."""
+    import numpy as np
+
+    return torch.Generator(device).manual_seed(
+        int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
+    )
+
+
+def open_accelerator(use_gpu: bool, precision: str) -> Any:
+    """The CPU, or whatever GPU (or share of several) this process was launched on, by accelerate."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(
+        reset_partial_state=True
+    )  # else an earlier stage's choice in this process stands
+    try:
+        return Accelerator(cpu=not use_gpu, mixed_precision=precision)
+    except ValueError as error:
+        raise UsageError(f"precision: {str(error).splitlines()[0]}; use no, bf16 or fp16") from error
+
+
+@contextmanager
+def thread_count(threads: int) -> Iterator[None]:
+    """Let torch use `threads` threads inside, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def write_curves(path: Path, rows: list[Row]) -> None:
+    """One line per row; columns are the figures that any row has, in order of first appearance."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def chosen(plan: type[Plan], params: Any) -> Plan:
+    """The fields of `params` that the dataclass `plan` has, as one of those."""
+    fields = dataclasses.fields(plan)  # type: ignore[arg-type]
+    return plan(**{field.name: getattr(params, field.name) for field in fields})

@@ -1,0 +1,144 @@
+"""Rendered views as training images: loaded once at the encoder's size, coloured anew for every batch."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from t3d.errors import DataError
+from t3d.models.encoder import to_float, to_input
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+    """Images (M, 3, S, S) and coverage masks (M, 1, S, S), uint8, and whose they are (M,) in `ids`."""
+
+    ids: tuple[str, ...]
+    images: Tensor
+    masks: Tensor
+    shapes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_views(folders: Mapping[str, Path], levels: Sequence[str], size: int, kept: Path | None) -> Views:
+    """All views of the given shapes and levels, in the order of id, level and number.
+
+    They are mapped from `kept`.images.npy and `kept`.masks.npy, made on first use, so that a set larger than
+    memory works and a resumed run need not read it again; None keeps them in memory.
+    """
+    ids = tuple(sorted(folders))
+    listed = [(shape, level, _numbers(folders[shape] / level)) for shape in ids for level in levels]
+    shapes = [
+        index for index, shape in enumerate(ids) for s, _, numbers in listed if s == shape for _ in numbers
+    ]
+    images = _array(kept, "images", (len(shapes), 3, size, size))
+    masks = _array(kept, "masks", (len(shapes), 1, size, size))
+    if kept is None or not (done := kept.with_suffix(".done")).exists():
+        start = 0
+        for shape, level, numbers in listed:
+            end = start + len(numbers)
+            rgb, coverage = read_views(folders[shape], level, numbers)
+            images[start:end], masks[start:end] = (
+                to_input(rgb, size).numpy(),
+                to_input(coverage, size).numpy(),
+            )
+            start = end
+        if kept is not None:
+            done.touch()
+    return Views(
+        ids, torch.from_numpy(images), torch.from_numpy(masks), torch.tensor(shapes, dtype=torch.int64)
+    )
+
+
+def _array(kept: Path | None, name: str, shape: tuple[int, ...]) -> Bytes:
+    if kept is None or 0 in shape:
+        return np.empty(shape, np.uint8)
+    path = kept.with_suffix(f".{name}.npy")
+    mode = "r+" if kept.with_suffix(".done").exists() else "w+"
+    array: Bytes = np.lib.format.open_memmap(path, mode=mode, dtype=np.uint8, shape=shape)
+    return array
+
+
+def _numbers(folder: Path) -> list[int]:
+    numbers = sorted(int(path.stem) for path in folder.glob("*.png"))
+    if not numbers:
+        raise DataError(f"{folder}: no views; make them again with render")
+    return numbers
+
+
+def read_views(folder: Path, level: str, numbers: Sequence[int]) -> tuple[Bytes, Bytes]:
+    """RGB images (V, H, H, 3) on white and coverage masks (V, H, H) of one shape's `views` artifact."""
+    from PIL import Image
+
+    images = []
+    for number in numbers:
+        with Image.open(folder / level / f"{number:02d}.png") as image:
+            images.append(np.asarray(image.convert("RGB")))
+    with np.load(folder / "masks.npz", allow_pickle=False) as masks:
+        return np.stack(images), masks[level][list(numbers)]
+
+
+def augment(
+    images: Tensor, masks: Tensor, jitter: tuple[float, float], shift: float, draws: torch.Generator
+) -> Tensor:
+    """Float images (B, 3, S, S) with new colours of the object alone, on white, moved a little.
+
+    `jitter` = (j, h): brightness, contrast and saturation are multiplied by U(1 - j, 1 + j), hues turned by
+    U(-h, h) of the circle, in torchvision's sense but not on the background. `shift`: greatest move along
+    each axis as a share of the side.
+    """
+    alpha = to_float(masks)
+    on_white = to_float(images)
+    own = ((on_white - (1 - alpha)) / alpha.clamp(min=1 / 255)).clamp(0, 1)
+    premultiplied = recolour(own, alpha, jitter, draws) * alpha
+    if shift:
+        premultiplied, alpha = _moved(premultiplied, alpha, shift, draws)
+    return premultiplied + 1 - alpha
+
+
+def recolour(own: Tensor, alpha: Tensor, jitter: tuple[float, float], draws: torch.Generator) -> Tensor:
+    """Jitter colours (B, 3, S, S) in [0, 1]; `alpha` (B, 1, S, S) tells what counts for the mean colour."""
+    from kornia.enhance import adjust_hue
+
+    amount, hue = jitter
+    factors = 1 + amount * _signed((3, len(own), 1, 1, 1), draws)
+    own = (own * factors[0]).clamp(0, 1)
+    gray = _luminance(own)
+    mean = (gray * alpha).sum((1, 2, 3), keepdim=True) / alpha.sum((1, 2, 3), keepdim=True).clamp(min=1e-6)
+    own = (mean + factors[1] * (own - mean)).clamp(0, 1)
+    gray = _luminance(own)
+    own = (gray + factors[2] * (own - gray)).clamp(0, 1)
+    if hue:
+        own = adjust_hue(own, 2 * math.pi * hue * _signed((len(own),), draws)).clamp(0, 1)
+    return own
+
+
+def _signed(shape: tuple[int, ...], draws: torch.Generator) -> Tensor:
+    return 2 * torch.rand(shape, generator=draws, device=draws.device) - 1
+
+
+def _luminance(rgb: Tensor) -> Tensor:
+    """Rec. 601 luma (B, 1, S, S), as torchvision and Pillow."""
+    return (rgb * rgb.new_tensor((0.299, 0.587, 0.114)).view(3, 1, 1)).sum(1, keepdim=True)
+
+
+def _moved(
+    premultiplied: Tensor, alpha: Tensor, shift: float, draws: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Both shifted alike by up to `shift` of the side along x and y; nothing comes in from outside."""
+    both = torch.cat([premultiplied, alpha], dim=1)
+    place = torch.eye(2, 3, device=both.device).repeat(len(both), 1, 1)
+    place[:, :, 2] = 2 * shift * _signed((len(both), 2), draws)
+    grid = affine_grid(place, list(both.shape), align_corners=False)
+    moved = grid_sample(both, grid, align_corners=False)
+    return moved[:, :3], moved[:, 3:]

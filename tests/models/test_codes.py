@@ -1,0 +1,159 @@
+"""Phase 1 on analytic shapes: it learns, it can be interrupted, it finds codes of shapes it has not seen."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from t3d.datasets.formats import write_samples
+from t3d.models.codes import AutoDecoder, CodesPlan, FitPlan, LossPlan, Trained, fit_codes, train_codes
+from t3d.models.decoder import DecoderConfig, build_decoder
+from t3d.models.samples import Samples
+
+CONFIG = DecoderConfig(code=4, hidden=16, steps=4, width=32, depth=2, dropout=0.0)
+LOSSES = LossPlan(clamp=0.1, pointwise=0.005, pointpair=0.001, pointpair_limit=5.0, code_weight=1e-4, ramp=20)
+
+
+def _plan(**changed: object) -> CodesPlan:
+    settings: dict[str, object] = {
+        "iterations": 60, "scenes": 2, "points": 128, "lr_warp": 5e-3, "lr_template": 5e-3, "lr_codes": 5e-3,
+        "schedule": "cosine", "decay_every": 0, "code_start": 1.0, "code_bound": 1.0, "log_every": 10,
+        "gpu": False, "precision": "no",
+    }  # fmt: skip
+    return CodesPlan(**(settings | changed))  # type: ignore[arg-type]
+
+
+def _sphere(folder: Path, radius: float, count: int = 4000) -> Path:
+    folder.mkdir(parents=True)
+    points = np.random.default_rng(0).uniform(-1, 1, (count, 3))
+    distance = np.linalg.norm(points, axis=1) - radius
+    rows = np.column_stack([points, distance]).astype(np.float32)
+    write_samples(folder / "samples.npz", rows[distance >= 0], rows[distance < 0])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def spheres(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    root = tmp_path_factory.mktemp("spheres")
+    return Samples({name: _sphere(root / name, radius) for name, radius in (("big", 0.7), ("small", 0.4))})
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> object:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
+
+
+def _weights(trained: Trained) -> list[torch.Tensor]:
+    return [*trained.decoder.state_dict().values(), torch.from_numpy(trained.codes)]
+
+
+def test_two_spheres_are_learned(spheres: Samples) -> None:
+    trained = train_codes(spheres, CONFIG, (_plan(iterations=300), LOSSES), 0, None, _nothing)
+    assert trained.rows[-1]["rec"] < 0.2 * trained.rows[0]["rec"]
+    points = np.random.default_rng(1).uniform(-1, 1, (2000, 3)).astype(np.float32)
+    for code, radius in zip(trained.codes, (0.7, 0.4), strict=True):
+        values = trained.decoder.sdf(torch.from_numpy(points), torch.from_numpy(code)).detach().numpy()
+        inside = np.linalg.norm(points, axis=1) < radius
+        assert ((values < 0) == inside).mean() > 0.95
+
+
+def test_rows_tell_all_parts_of_the_loss(spheres: Samples) -> None:
+    rows = train_codes(spheres, CONFIG, (_plan(iterations=20), LOSSES), 0, None, _nothing).rows
+    assert set(rows[0]) == {"step", "seconds", "loss", "rec", "pointwise", "pointpair", "code_norm"}
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+
+
+def test_an_interrupted_run_gives_the_same_weights(
+    spheres: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed twice, with dropout, Adam's state and ramps under way: bit for bit as if undisturbed."""
+    monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
+    config = DecoderConfig(code=4, hidden=16, steps=4, width=32, depth=2, dropout=0.2)
+    whole = train_codes(spheres, config, (_plan(), LOSSES), 3, None, _nothing)
+    for stop in (20, 50):
+        with pytest.raises(KeyboardInterrupt):
+            train_codes(spheres, config, (_plan(), LOSSES), 3, tmp_path, _interrupt(stop))
+    seen: list[int] = []
+    resumed = train_codes(
+        spheres, config, (_plan(), LOSSES), 3, tmp_path, lambda done, *_, **__: seen.append(done)
+    )
+    assert seen[0] > 10
+    assert all(torch.equal(a, b) for a, b in zip(_weights(resumed), _weights(whole), strict=True))
+    assert [row["loss"] for row in resumed.rows] == [row["loss"] for row in whole.rows]
+
+
+def _interrupt(stop: int) -> Callable[..., None]:
+    def progress(done: int, *_: object, **__: object) -> None:
+        if done >= stop:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_the_seed_decides(spheres: Samples) -> None:
+    one, same, other = (
+        _weights(train_codes(spheres, CONFIG, (_plan(iterations=10), LOSSES), seed, None, _nothing))
+        for seed in (0, 0, 1)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not torch.equal(one[-1], other[-1])
+
+
+def test_codes_keep_their_bound() -> None:
+    model = AutoDecoder(build_decoder(CONFIG, 0), 50, (1.0, 0.3), seed=0)
+    lengths = model.codes.weight.detach().norm(dim=1)
+    assert float(lengths.max()) <= 0.3 * (1 + 1e-6)
+    with torch.no_grad():
+        model.codes.weight[0] = torch.tensor([0.1, 0.0, 0.0, 0.0])
+        model.codes.weight[1] = torch.tensor([3.0, 0.0, 4.0, 0.0])
+    model.bound_codes()
+    torch.testing.assert_close(model.codes.weight[0].detach(), torch.tensor([0.1, 0.0, 0.0, 0.0]))
+    torch.testing.assert_close(model.codes.weight[1].detach(), torch.tensor([0.18, 0.0, 0.24, 0.0]))
+
+
+def test_codes_start_with_the_published_spread() -> None:
+    model = AutoDecoder(build_decoder(DecoderConfig(), 0), 400, (1.0, 10.0), seed=0)
+    assert abs(float(model.codes.weight.detach().std()) - 1 / 16) < 1e-3
+
+
+def test_ramps_weigh_the_losses() -> None:
+    """Early in the ramp the point-wise loss counts tenfold and the code loss nothing."""
+    from t3d.models.codes import weighted_losses
+    from t3d.models.samples import Batch
+
+    at = torch.rand(2, 16, 3)
+    batch = Batch(torch.arange(2), at, torch.zeros(2, 16))
+    out = ([torch.zeros(2, 16)] * 4, [at + 0.1] * 4, torch.ones(2, 4))
+    first, later = (weighted_losses(out, batch, LOSSES, step) for step in (0, 1000))
+    assert float(first["loss"]) == pytest.approx(10 * 0.005 * float(first["pointwise"]))
+    assert float(later["loss"]) == pytest.approx(0.005 * float(later["pointwise"]) + 1e-4 * 2.0)
+
+
+def test_unseen_shapes_get_codes(spheres: Samples, tmp_path: Path) -> None:
+    trained = train_codes(spheres, CONFIG, (_plan(iterations=300), LOSSES), 0, None, _nothing)
+    unseen = Samples({"big": _sphere(tmp_path / "big", 0.7), "small": _sphere(tmp_path / "small", 0.4)})
+    plan = FitPlan(fit_iterations=100, fit_points=256, fit_lr=2e-2, clamp=0.1)
+    before = {name: value.clone() for name, value in trained.decoder.state_dict().items()}
+    codes, loss = fit_codes(trained.decoder, unseen, plan, seed=0)
+    again, _ = fit_codes(trained.decoder, unseen, plan, seed=0, at_once=1)
+    assert codes.shape == again.shape == (2, 4)
+    assert loss < 0.02
+    distances = np.linalg.norm(codes[:, None] - trained.codes[None], axis=2)
+    assert distances.argmin(axis=1).tolist() == [0, 1]
+    assert all(torch.equal(before[name], value) for name, value in trained.decoder.state_dict().items())
+    assert all(p.requires_grad for p in trained.decoder.parameters())
+
+
+def test_no_unseen_shapes_give_no_codes() -> None:
+    plan = FitPlan(fit_iterations=5, fit_points=8, fit_lr=1e-2, clamp=0.1)
+    codes, _ = fit_codes(build_decoder(CONFIG, 0), Samples({}), plan, seed=0)
+    assert codes.shape == (0, 4)

@@ -1,0 +1,161 @@
+"""Saving, strict loading, and inference with arrays."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from t3d.errors import StoreError
+from t3d.models import network
+from t3d.models.decoder import Decoder, DecoderConfig, build_decoder
+from t3d.models.encoder import (
+    Encoder,
+    EncoderConfig,
+    build_encoder,
+    resnet_settings,
+    to_float,
+    to_input,
+)
+
+CONFIG = DecoderConfig(code=5, hidden=16, steps=8, width=12, depth=3)
+
+
+@pytest.fixture
+def parts() -> tuple[Decoder, Encoder]:
+    decoder = build_decoder(CONFIG, 0)
+    with torch.no_grad():
+        decoder.warp.head.weight.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+    settings = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=32)
+    encoder = build_encoder(settings, 5, "none", 0)
+    with torch.no_grad():  # running statistics that differ from the initial ones
+        encoder(torch.rand(4, 3, 32, 32))
+    return decoder, encoder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, parts: tuple[Decoder, Encoder]) -> Path:
+    network.save(tmp_path, "s1", *parts, np.arange(5, dtype=np.float32) / 7)
+    return tmp_path
+
+
+def _points(count: int = 300) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (count, 3))
+
+
+def test_a_loaded_network_gives_the_same_values(folder: Path, parts: tuple[Decoder, Encoder]) -> None:
+    loaded, (decoder, encoder) = network.load(folder), parts
+    points, code = _points(), np.random.default_rng(1).normal(size=5).astype(np.float32)
+    at = torch.from_numpy(points.astype(np.float32))
+    with torch.no_grad():
+        expected = decoder.sdf(at, torch.from_numpy(code)).numpy()
+        template = decoder.template.values(at).numpy()
+        steps = [step.numpy() for step in decoder.warp_steps(at, torch.from_numpy(code))]
+    np.testing.assert_allclose(loaded.sdf(points, code), expected, atol=1e-6)
+    np.testing.assert_allclose(loaded.template_sdf(points), template, atol=1e-6)
+    np.testing.assert_allclose(loaded.warp(points, code), steps[-1], atol=1e-6)
+    assert len(loaded.warp_steps(points, code)) == 4
+    for ours, theirs in zip(loaded.warp_steps(points, code), steps, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert loaded.variant == "s1"
+    assert np.array_equal(loaded.mean_code, np.arange(5, dtype=np.float32) / 7)
+
+    images = np.random.default_rng(2).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    with torch.no_grad():
+        codes = encoder.eval()(to_float(to_input(images, 32))).numpy()
+    np.testing.assert_allclose(loaded.encode(images), codes, atol=1e-6)
+
+
+def test_sdf_is_the_template_at_the_warped_point(folder: Path) -> None:
+    loaded, code = network.load(folder), np.full(5, 0.3)
+    moved = loaded.warp(_points(), code)
+    assert np.abs(moved - _points()).max() > 0.01
+    np.testing.assert_allclose(loaded.template_sdf(moved), loaded.sdf(_points(), code), atol=1e-6)
+
+
+def test_arrays_have_their_types_and_shapes(folder: Path) -> None:
+    loaded = network.load(folder)
+    assert loaded.sdf(_points(7), np.zeros(5)).dtype == np.float32
+    assert loaded.sdf(_points(7), np.zeros(5)).shape == (7,)
+    assert loaded.sdf(np.empty((0, 3)), np.zeros(5)).shape == (0,)
+    assert loaded.warp(_points(7), np.zeros(5)).shape == (7, 3)
+    assert loaded.encode(np.zeros((1, 50, 50, 3), np.uint8)).shape == (1, 5)
+    assert loaded.encode(np.zeros((0, 50, 50, 3), np.uint8)).shape == (0, 5)
+    assert loaded.input_size == 32
+
+
+def test_parts_of_a_batch_give_what_the_whole_gives(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = network.load(folder)
+    whole = loaded.sdf(_points(), np.zeros(5))
+    images = np.random.default_rng(2).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    np.testing.assert_allclose(loaded.encode(images, batch=2), loaded.encode(images), atol=1e-6)
+    monkeypatch.setattr(network, "GATES_AT_ONCE", 7 * 4 * 16)
+    np.testing.assert_allclose(loaded.sdf(_points(), np.zeros(5)), whole, atol=1e-6)
+
+
+def test_read_only_arrays_are_welcome(folder: Path) -> None:
+    points = _points(5).astype(np.float32)
+    points.setflags(write=False)
+    network.load(folder).sdf(points, network.load(folder).mean_code)
+
+
+def test_inference_leaves_no_graph(folder: Path) -> None:
+    loaded = network.load(folder)
+    assert not any(p.requires_grad for p in loaded._decoder.parameters())
+    assert not loaded._encoder.training
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown", "misshapen"])
+def test_tensors_that_do_not_fit_are_named(folder: Path, change: str) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    name = "decoder.warp.head.bias"
+    if change == "missing":
+        del tensors[name]
+    elif change == "unknown":
+        name = "decoder.warp.extra"
+        tensors[name] = torch.zeros(1)
+    else:
+        tensors[name] = torch.zeros(7)
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(StoreError, match=name):
+        network.load(folder)
+
+
+def test_torn_files_are_told(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:100])
+    with pytest.raises(StoreError, match=r"model\.safetensors"):
+        network.load(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(StoreError, match=r"config\.json"):
+        network.load(folder)
+    with pytest.raises(StoreError, match="nowhere"):
+        network.load(folder / "nowhere")
+
+
+@pytest.mark.parametrize("changed", [{"format": "other"}, {"format_version": 99}])
+def test_other_formats_are_refused(folder: Path, changed: dict[str, object]) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(StoreError, match="version"):
+        network.load(folder)
+
+
+def test_codes_round_trip(tmp_path: Path, parts: tuple[Decoder, Encoder]) -> None:
+    train = (("b", "a"), np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32))
+    network.save_codes(tmp_path, parts[0], train, ((), np.empty((0, 5), np.float32)))
+    decoder, codes, val = network.load_codes(tmp_path)
+    assert codes.keys() == {"a", "b"}
+    assert np.array_equal(codes["a"], train[1][1])
+    assert val == {}
+    assert all(torch.equal(v, decoder.state_dict()[k]) for k, v in parts[0].state_dict().items())
+
+
+def test_same_network_same_bytes(tmp_path: Path, parts: tuple[Decoder, Encoder]) -> None:
+    contents = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        network.save(tmp_path / name, "s1", *parts, np.zeros(5, np.float32))
+        contents.append([path.read_bytes() for path in sorted((tmp_path / name).iterdir())])
+    assert contents[0] == contents[1]

@@ -1,0 +1,167 @@
+"""The loop's bookkeeping: rows, resuming, schedules, threads."""
+
+import contextlib
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from t3d.errors import UsageError
+from t3d.models import training
+from t3d.models.training import Run
+
+
+class _KilledError(Exception):
+    pass
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
+
+
+def _kill_at(step: int) -> Callable[..., None]:
+    def progress(done: int, _: int, **__: object) -> None:
+        if done >= step:
+            raise _KilledError
+
+    return progress
+
+
+def _run(scratch: Path | None, **settings: float) -> Run:
+    module = nn.Linear(3, 1)
+    nn.init.constant_(module.weight, 0.5)
+    nn.init.zeros_(module.bias)
+    optimizer = torch.optim.Adam([{"params": module.parameters(), "lr": 0.1, "base": 0.1}])
+    run = Run(module, optimizer, scratch, **settings)
+    run.resume()
+    return run
+
+
+def _step(run: Run) -> Callable[[int], dict[str, Tensor]]:
+    def step(number: int) -> dict[str, Tensor]:
+        at = torch.randn(8, 3, generator=training.generator(torch.device("cpu"), 0, number))
+        loss = (run.module(at) - at.sum(1, keepdim=True)).square().mean()
+        run.optimizer.zero_grad()
+        loss.backward()
+        run.optimizer.step()
+        return {"loss": loss}
+
+    return step
+
+
+def test_rows_are_means_over_their_steps() -> None:
+    run = _run(None)
+    run.go(10, lambda step: {"loss": torch.tensor(float(step))}, lambda row: False, _nothing, 4)
+    assert [(row["step"], row["loss"]) for row in run.rows] == [(4, 1.5), (8, 5.5), (10, 8.5)]
+    seconds = [row["seconds"] for row in run.rows]
+    assert seconds == sorted(seconds)
+
+
+@pytest.mark.parametrize("killed_at", [4, 12, 20])
+def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, killed_at: int) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = _run(tmp_path / "a")
+    whole.go(22, _step(whole), lambda row: False, _nothing, 4)
+    first = _run(tmp_path / "b", save_seconds=0.0)
+    with pytest.raises(_KilledError):
+        first.go(22, _step(first), lambda row: False, _kill_at(killed_at), 4)
+    second = _run(tmp_path / "b", save_seconds=0.0)
+    assert second.step == killed_at - 4  # the row at which it was killed was not saved yet
+    second.go(22, _step(second), lambda row: False, _nothing, 4)
+    assert torch.equal(second.module.weight, whole.module.weight)
+    assert [row["loss"] for row in second.rows] == [row["loss"] for row in whole.rows]
+
+
+def test_what_a_phase_remembers_survives(tmp_path: Path) -> None:
+    run = _run(tmp_path)
+    run.memory.update(best={"w": torch.ones(2)}, best_val=0.5)
+    run.save()
+    again = _run(tmp_path)
+    assert torch.equal(again.memory["best"]["w"], torch.ones(2))
+    assert again.memory["best_val"] == 0.5
+
+
+def test_it_stops_when_told_and_stays_stopped(tmp_path: Path) -> None:
+    run = _run(tmp_path, save_seconds=0.0)
+    run.go(100, _step(run), lambda row: row["step"] >= 8, _nothing, 4)
+    assert run.step == 8
+    again = _run(tmp_path)
+    again.go(100, _step(again), lambda row: False, _nothing, 4)
+    assert again.step == 8
+
+
+def test_an_unreadable_checkpoint_means_a_new_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = _run(tmp_path)
+    run.step = 7
+    run.save()
+    content = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(content[: len(content) // 2])
+    assert _run(tmp_path).step == 0
+    assert "anew" in caplog.text
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    run = _run(tmp_path)
+    run.step = 7
+    run.save()
+    (tmp_path / "checkpoint.part").write_bytes(b"torn")
+    assert _run(tmp_path).step == 7
+
+
+def test_schedules() -> None:
+    halving = [training.learning_rate("halving", step, 100, 30) for step in (0, 29, 30, 60, 99)]
+    assert halving == [1.0, 1.0, 0.5, 0.25, 0.125]
+    cosine = [training.learning_rate("cosine", step, 100, 0) for step in (0, 50, 100)]
+    assert cosine == pytest.approx([1.0, 0.5, 0.0])
+    with pytest.raises(UsageError, match="linear"):
+        training.learning_rate("linear", 0, 100, 0)
+
+
+def test_learning_rates_keep_the_ratio_of_their_groups() -> None:
+    a, b = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.Adam(
+        [{"params": [p], "lr": rate, "base": rate} for p, rate in ((a, 0.1), (b, 0.4))]
+    )
+    for factor in (0.5, 0.25):
+        training.set_learning_rate(optimizer, factor)
+        assert [group["lr"] for group in optimizer.param_groups] == [0.1 * factor, 0.4 * factor]
+
+
+def test_generators_depend_on_every_number() -> None:
+    def draw(*seed: int) -> float:
+        return float(torch.rand(1, generator=training.generator(torch.device("cpu"), *seed)))
+
+    assert draw(1, 2, 3) == draw(1, 2, 3)
+    assert len({draw(1, 2, 3), draw(1, 2, 4), draw(1, 3, 2), draw(0, 2, 3)}) == 4
+
+
+def test_threads_are_given_back() -> None:
+    before = torch.get_num_threads()
+    with training.thread_count(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with contextlib.suppress(_KilledError), training.thread_count(before + 1):
+        raise _KilledError
+    assert torch.get_num_threads() == before
+
+
+def test_the_device_can_be_chosen_anew_in_one_process() -> None:
+    assert training.open_accelerator(False, "no").device.type == "cpu"
+    assert training.open_accelerator(False, "bf16").mixed_precision == "bf16"
+    assert training.open_accelerator(False, "no").mixed_precision == "no"
+    with pytest.raises(UsageError, match="precision"):
+        training.open_accelerator(False, "half")
+
+
+def test_curves_have_all_columns(tmp_path: Path) -> None:
+    training.write_curves(
+        tmp_path / "curves.csv", [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0, "val": 3.0}]
+    )
+    with (tmp_path / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {"step": "1", "loss": "2.0", "val": ""}
+    assert rows[1]["val"] == "3.0"
