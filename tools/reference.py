@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from t3d.pipeline.stage import stages_of
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 HEAD = "# Commands\n\nWritten by `make docs`: what `t3d COMMAND --help` prints.\n"
 WIDTH = "100"
@@ -29,6 +31,7 @@ def reference() -> str:
     """The whole page, in Markdown."""
     overview = printed_help()
     names = re.findall(r"^  ([a-z][a-z-]*)  ", overview, flags=re.MULTILINE)
+    names += [stage.name for stage in stages_of("t3d.stages").values() if not stage.command]
     chapters = [f"\n## t3d {name}\n\n```text\n{printed_help(name)}```\n" for name in names]
     return f"{HEAD}\n```text\n{overview}```\n{''.join(chapters)}"
 

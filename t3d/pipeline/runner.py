@@ -4,6 +4,7 @@ Only this module knows Dask. Tasks carry digests and paths, never arrays.
 """
 
 import contextlib
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -127,7 +128,10 @@ def _perform(
         return found
     worker = get_worker()
     child = child_of_this_thread(threads or cores())
-    return child.run(task, outcomes, limits, lambda figures: worker.log_event(TOPIC, dict(figures)))
+    outcome = child.run(task, outcomes, limits, lambda figures: worker.log_event(TOPIC, dict(figures)))
+    if threads is None:
+        child.kill()  # a training holds much memory that no other item needs
+    return outcome
 
 
 @contextlib.contextmanager
@@ -140,26 +144,27 @@ def _client(execution: Execution) -> Iterator[Any]:
 
     STOPPING.clear()
     with contextlib.ExitStack() as stack:
-        stack.callback(kill_children)
-        stack.callback(STOPPING.set)
         if execution.scheduler:
             try:
-                yield stack.enter_context(Client(execution.scheduler, timeout=CONNECT_SECONDS))
+                client = stack.enter_context(Client(execution.scheduler, timeout=CONNECT_SECONDS))
             except (OSError, ValueError) as error:
-                raise UsageError(
-                    f"--scheduler {execution.scheduler}: {error}; is it running there?"
-                ) from None
-            return
-        cluster = LocalCluster(
-            n_workers=1,
-            threads_per_worker=execution.workers,
-            processes=False,
-            resources={"train": 1},
-            memory_limit=0,
-            dashboard_address=None,
-        )
-        stack.enter_context(contextlib.closing(cluster))
-        yield stack.enter_context(Client(cluster))
+                what = f"--scheduler {execution.scheduler}: {error}"
+                raise UsageError(f"{what}; is it running there?") from None
+        else:
+            cluster = LocalCluster(
+                n_workers=1,
+                threads_per_worker=execution.workers,
+                processes=False,
+                resources={"train": 1},
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+            stack.enter_context(contextlib.closing(cluster))
+            client = stack.enter_context(Client(cluster))
+        stack.callback(kill_children)  # first of all, so that nobody waits for what is given up
+        stack.callback(STOPPING.set)
+        yield client
 
 
 def _has_resource(client: Any, name: str) -> bool:

@@ -18,7 +18,8 @@ SMALL = {
     "codes.scenes": 4, "codes.points": 200, "codes.fit_iterations": 5, "codes.fit_points": 100,
     "network_s1.widths": "4,8,8,8", "network_s1.depths": "1,1,1,1", "network_s1.input_size": 32,
     "network_s1.iterations": 5, "network_s1.batch": 8, "reconstructions.resolution": 24,
-    "template.resolution": 24, "template.mean_resolution": 24, "report.shapes": 2, "report.picture": 64, "split.train_scored": 2,
+    "template.resolution": 24, "template.mean_resolution": 24, "report.shapes": 2,
+    "report.picture": 64, "split.train_scored": 2,
 }  # fmt: skip
 """Settings with which everything is made in seconds."""
 
@@ -159,6 +160,28 @@ def test_workers_make_the_same_bytes(chain, tmp_path, workers):
     shared = here.keys() & there.keys()
     assert len(shared) > 10 * len(split(chain)["train"])
     assert {name for name in shared if here[name] != there[name]} == set()
+
+
+def test_ctrl_c_keeps_what_is_finished_and_ends_with_130(chain, tmp_path):
+    shutil.copytree(chain / "data", tmp_path / "data")
+    process = subprocess.Popen(
+        _command(tmp_path, "render", "--workers", "1", views__views=20),
+        cwd=tmp_path,
+        env=_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("work/sofa/views/*/*/manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("interrupted; what was finished is kept")
+    assert not list(tmp_path.glob("work/sofa/.drafts/*"))
+    again = t3d(tmp_path, "render", "--workers", "1", views__views=20)
+    assert (again["failed"], again["kept"] > 1) == (0, True)
 
 
 @pytest.mark.slow
