@@ -83,10 +83,14 @@ class Child:
             place = place_of(task, preimage(task, outcomes))
             return failed(task, outcomes, place, failure, time.monotonic() - started)
 
-    def kill(self) -> None:
-        """End the process at once."""
+    def end(self) -> None:
+        """End the process at once, from any thread: its own thread then finds the pipe closed."""
         self._process.kill()
         self._process.wait()
+
+    def kill(self) -> None:
+        """End the process and let go of it; only for the thread that uses it."""
+        self.end()
         self._pipe.close()
         _CHILDREN.discard(self)
 
@@ -128,7 +132,8 @@ def child_of_this_thread(threads: int) -> Child:
 def kill_children() -> None:
     """End every child of this process."""
     for child in list(_CHILDREN):
-        child.kill()
+        child.end()
+    _CHILDREN.clear()
 
 
 def serve(descriptor: int, parent: int) -> None:

@@ -48,9 +48,12 @@ def run(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]
         return dict(plan.decided)
     plan.project.store.check_writable()
     plan.project.store.sweep()
-    if execution.workers == 0 and not execution.scheduler:
-        return _run_here(plan, watch)
-    return _run_on_dask(plan, execution, watch)
+    try:
+        if execution.workers == 0 and not execution.scheduler:
+            return _run_here(plan, watch)
+        return _run_on_dask(plan, execution, watch)
+    finally:
+        plan.project.store.sweep()  # what children that were killed left behind
 
 
 def cores() -> int:
