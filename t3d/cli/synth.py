@@ -12,7 +12,7 @@ from t3d.cli.console import say
 @click.option(
     "--category", "categories", multiple=True, metavar="NAME", help="sofa, chair or plane; default: all."
 )
-@click.option("--count", type=click.IntRange(1), default=80, show_default=True, help="Shapes per category.")
+@click.option("--count", type=click.IntRange(1), default=120, show_default=True, help="Shapes per category.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the shapes.")
 def synth(dest: Path, categories: tuple[str, ...], count: int, seed: int) -> None:
     """Procedural sofas, chairs and planes in ShapeNet's layout."""

@@ -17,7 +17,7 @@ from t3d.errors import UsageError
 
 log = logging.getLogger(__name__)
 
-COUNT = 80
+COUNT = 120
 """Shapes per category unless told."""
 
 Settings = dict[str, str | int]

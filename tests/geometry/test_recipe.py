@@ -32,9 +32,9 @@ def test_lens_is_the_published_one():
     assert focal_length(224) == 245
 
 
-def test_azimuth_90_sees_the_front_and_elevation_looks_down():
+def test_azimuth_270_sees_the_front_and_elevation_looks_down():
     assert towards(0, 0) == pytest.approx((1, 0, 0))
-    assert towards(90, 0) == pytest.approx((0, 0, -1), abs=1e-12)
+    assert towards(270, 0) == pytest.approx((0, 0, -1), abs=1e-12)
     assert towards(0, 90) == pytest.approx((0, 1, 0), abs=1e-12)
 
 
