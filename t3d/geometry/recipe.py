@@ -41,7 +41,7 @@ class Level:
 class View:
     """One drawn camera and how it came about; `camera` is in the render frame.
 
-    azimuth_deg: 0 sees the shape from +x, 90 from +z, 270 from -z, its front. distance: from the shape's centre as
+    azimuth_deg: 0 sees the shape from +x, 90 from +z, 270 from -z, its front. distance: from the centre as
     shifted, the camera's own target. tries: how many draws it took. fitted: whether no draw showed the
     whole shape, so that the last one was moved back until it does.
     """
@@ -96,7 +96,8 @@ def focal_length(size: int) -> float:
 
 def towards(azimuth_deg: float, elevation_deg: float) -> Array:
     """Unit vector (3,) from the shape to the camera: azimuth from +x towards +z, elevation towards +y
-    (`2d_render/render.py`, `camera_info`)."""
+    (`2d_render/render.py`, `camera_info`).
+    """
     azimuth, elevation = np.radians(azimuth_deg), np.radians(elevation_deg)
     return np.array(
         [
