@@ -31,7 +31,9 @@ IMPORT_NAMES |= {"sklearn": "scikit-learn", "OpenGL": "pyrender"}
 CONDA_ONLY = {"python", "pip", "libusb", "libgl", "libegl", "mesalib", "libgomp", "xorg-libx11"}
 """The interpreter, and the system libraries that environment.yml brings."""
 
-PACKAGE_LINES, MODULE_LINES, FUNCTION_LINES = 7_000, 300, 40
+PACKAGE_LINES, MODULE_LINES, FUNCTION_LINES = 8_000, 300, 40
+"""Most lines of code in the package (blank lines, comments and docstrings not counted), of all lines in a
+module, and of a function less its docstring."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -123,6 +125,18 @@ def code_lines(function: Function) -> int:
     docstring = ast.get_docstring(function, clean=False) is not None
     described = (first.end_lineno or 0) - first.lineno + 1 if docstring else 0
     return (function.end_lineno or 0) - function.lineno + 1 - described
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines that hold code: no blank ones, comments or docstrings."""
+    text = path.read_text(encoding="utf-8")
+    constants = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr)]
+    docs = [one for one in constants if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    described = {line for one in docs for line in range(one.lineno, (one.end_lineno or 0) + 1)}
+    numbered = enumerate(text.splitlines(), start=1)
+    return sum(
+        1 for number, line in numbered if line.strip() and line.strip()[0] != "#" and number not in described
+    )
 
 
 def test_make_alone_lists_every_target_with_what_it_does() -> None:
@@ -238,7 +252,7 @@ def test_the_package_stays_small() -> None:
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     long = {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > MODULE_LINES}
     assert not long, f"modules over {MODULE_LINES} lines"
-    assert sum(lines.values()) < PACKAGE_LINES
+    assert sum(map(lines_of_code, MODULES)) < PACKAGE_LINES
 
 
 def test_functions_stay_short() -> None:

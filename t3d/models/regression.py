@@ -90,13 +90,7 @@ def train_encoder(
         set_learning_rate(
             run.optimizer, learning_rate(plan.schedule, step, plan.iterations, plan.decay_every)
         )
-        chosen = _draw(len(train.views), plan.batch, (seed, 1, step, accelerator.process_index))
-        draws = generator(device, seed, 2, step, accelerator.process_index)
-        images = train.views.images[chosen].to(device)
-        images = augment(
-            images, train.views.masks[chosen].to(device), (plan.jitter, plan.hue), plan.shift, draws
-        )
-        wanted = train.codes[train.views.shapes[chosen]].to(device)
+        images, wanted = _augmented_batch(train, plan, seed, (step, accelerator.process_index), device)
         encoder.train()  # batch norm: statistics of the batch, and running ones updated
         with accelerator.autocast():
             loss = code_l1(wrapped(images), wanted)
@@ -115,6 +109,17 @@ def train_encoder(
     if "best" in run.memory:
         encoder.load_state_dict(run.memory["best"], strict=True)
     return encoder.cpu(), run.rows
+
+
+def _augmented_batch(
+    train: Targets, plan: RegressionPlan, seed: int, turn: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Views (B, 3, S, S) drawn and changed at random, and their codes (B, C); turn: step and process."""
+    chosen = _draw(len(train.views), plan.batch, (seed, 1, *turn))
+    images, masks = train.views.images[chosen].to(device), train.views.masks[chosen].to(device)
+    draws = generator(device, seed, 2, *turn)
+    images = augment(images, masks, (plan.jitter, plan.hue), plan.shift, draws)
+    return images, train.codes[train.views.shapes[chosen]].to(device)
 
 
 def code_l1(codes: Tensor, wanted: Tensor) -> Tensor:
