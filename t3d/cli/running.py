@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
@@ -20,6 +20,7 @@ from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.runs import write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
+from t3d.pipeline.task import failures_of
 
 ORDER = ("render", "sample-sdf", "train", "reconstruct", "evaluate", "template", "report")
 """Stage commands in the order of the work; others follow by name."""
@@ -186,13 +187,14 @@ def explain(planned: Plan) -> None:
 
 def _why_lost(outcome: Outcome) -> str:
     failure = outcome.failures[-1]
-    return f"{failure.kind} failure in {failure.stage}: {failure.reason}"
+    if outcome.state == "blocked":
+        return f"lost in {failure.stage}"
+    return f"{failure.kind} failure: {failure.reason}"
 
 
 def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], targets: list[Node], most: int | None) -> int:
     """Print failures by reason and what was made; the exit status."""
-    lost = {(one.stage, one.shape): one for out in outcomes.values() for one in out.failures}
-    failures = [lost[name] for name in sorted(lost)]
+    failures = failures_of(outcomes.values())
     for line in grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures):
         say(line)
     names = {node.name for node in targets}
@@ -208,7 +210,7 @@ def _most(planned: Plan, most: int | None) -> int:
 
 
 def exit_status(
-    failures: list[Failure], outcomes: Mapping[Any, Outcome], targets: set[str], most: int
+    failures: Sequence[Failure], outcomes: Mapping[Any, Outcome], targets: set[str], most: int
 ) -> int:
     """1 when a target of the whole set is not there, for any accident, and beyond `most` lost shapes."""
     missing = any(one.node in targets and not one.shape and not one.there for one in outcomes.values())
@@ -234,7 +236,6 @@ def _machine_readable(
         state: sum(one.state == state for one in outcomes.values())
         for state in ("made", "kept", "failed", "blocked")
     }
-    failures = {(one.stage, one.shape): one.record() for out in outcomes.values() for one in out.failures}
     there = {
         f"{one.node}/{one.shape}" if one.shape else one.node: one.path
         for one in outcomes.values()
@@ -246,7 +247,7 @@ def _machine_readable(
         "seconds": round(seconds, 2),
         "run": str(path),
         "artifacts": there,
-        "failures": [failures[name] for name in sorted(failures)],
+        "failures": [one.record() for one in failures_of(outcomes.values())],
     }
 
 

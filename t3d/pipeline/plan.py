@@ -14,7 +14,7 @@ from t3d.pipeline.outcome import Outcome, Wire
 from t3d.pipeline.sources import Catalogue, FileIndex
 from t3d.pipeline.stage import Need
 from t3d.pipeline.store import Failure, Store, read_manifest
-from t3d.pipeline.task import Task, look_up, make, place_of, preimage
+from t3d.pipeline.task import Task, look_up, lost_shape, make, place_of, preimage
 
 SPLIT = "split"
 """The stage whose `split.json` names the parts of the set; a package without it has one part, ""."""
@@ -94,10 +94,15 @@ def _consider(made: Plan, builder: "_Builder", node: Node, shape: str) -> None:
         made.decided[node.name, shape] = Outcome(node.name, shape, "failed", failures=(failure,))
         return
     made.tasks[task.id] = task
-    if task.id not in made.decided and all(id_ in made.decided for id_ in task.upstream):
+    known = {id_: made.decided[id_] for id_ in task.upstream if id_ in made.decided}
+    if task.id in made.decided:
+        return
+    if len(known) == len(set(task.upstream)):
         outcome = look_up(task, made.decided, made.project.store)
-        if outcome:
-            made.decided[task.id] = outcome
+    else:  # not all is known yet, but what a shape has lost it has lost
+        outcome = lost_shape(task, known)
+    if outcome:
+        made.decided[task.id] = outcome
 
 
 def _make_split(project: Project, index: FileIndex) -> Outcome | None:
@@ -161,8 +166,8 @@ class _Builder:
         return (node.name, shape if node.stage.per == "shape" else "")
 
     def _source(self, shape: str, role: str) -> tuple[str, Mapping[str, str]]:
-        source = self.project.catalogue.source(shape, role, self.index.memo)
         try:
+            source = self.project.catalogue.source(shape, role, self.index.memo)
             folder = source.path.parent
             files = {os.path.relpath(file, folder): self.index.digest(file) for file in source.files}
             return str(source.path), files

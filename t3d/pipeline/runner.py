@@ -160,7 +160,7 @@ def _client(execution: Execution) -> Iterator[Any]:
                 processes=False,
                 resources={"train": 1},
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port, for this machine only
                 silence_logs=logging.CRITICAL,
             )
             stack.enter_context(contextlib.closing(cluster))

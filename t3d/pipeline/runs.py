@@ -10,6 +10,7 @@ from t3d.errors import UsageError
 from t3d.pipeline.keys import digest
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
+from t3d.pipeline.task import failures_of
 
 
 def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> Path:
@@ -23,12 +24,11 @@ def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str
         if outcome.there:
             relative = Path(outcome.path).relative_to(plan.project.root)
             artifacts.setdefault(node, {})[shape] = relative.as_posix()
-    failures = {(one.stage, one.shape): one.record() for out in outcomes.values() for one in out.failures}
     record = {
         "settings": dict(settings),
         "parts": {name: list(ids) for name, ids in plan.parts.items()},
         "artifacts": artifacts,
-        "failures": [failures[name] for name in sorted(failures)],
+        "failures": [one.record() for one in failures_of(outcomes.values())],
         "finished": time.time(),
     }
     draft = path.with_suffix(".draft")

@@ -8,7 +8,7 @@ import shutil
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,22 @@ def preimage(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
     return image | {name: task.context[name] for name in ("ids", "recipe") if name in task.handed}
 
 
+def failures_of(outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
+    """Every failure at or above some items, once each."""
+    found = {(one.stage, one.shape): one for outcome in outcomes for one in outcome.failures}
+    return tuple(found[name] for name in sorted(found))
+
+
 def lost(task: Task, outcomes: Mapping[ItemId, Outcome]) -> tuple[Failure, ...]:
     """Every failure above this item, once each."""
-    found = {(one.stage, one.shape): one for id_ in task.upstream for one in outcomes[id_].failures}
-    return tuple(found[name] for name in sorted(found))
+    return failures_of(outcomes[id_] for id_ in task.upstream)
+
+
+def lost_shape(task: Task, known: Mapping[ItemId, Outcome]) -> Outcome | None:
+    """The outcome of a shape's item of which an input is not there; `known` may lack inputs."""
+    if not task.shape or all(outcome.there for outcome in known.values()):
+        return None
+    return Outcome(*task.id, "blocked", failures=failures_of(known.values()))
 
 
 def blocked(task: Task, outcomes: Mapping[ItemId, Outcome]) -> Outcome | None:
@@ -97,13 +109,13 @@ def blocked(task: Task, outcomes: Mapping[ItemId, Outcome]) -> Outcome | None:
     A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
     accidents (which a further run may bring back) unless missing ones are allowed.
     """
-    above = lost(task, outcomes)
-    missing = [id_ for id_ in task.upstream if not outcomes[id_].there]
-    whole = [id_ for id_ in missing if task.shape or not id_[1]]
-    accidents = [one for id_ in missing for one in outcomes[id_].failures if one.kind != "data"]
-    if whole or (accidents and not task.allow_missing):
-        return Outcome(*task.id, "blocked", failures=above)
-    return None
+    missing = [outcomes[id_] for id_ in task.upstream if not outcomes[id_].there]
+    accidents = [one for outcome in missing for one in outcome.failures if one.kind != "data"]
+    if not task.shape and (
+        any(not outcome.shape for outcome in missing) or (accidents and not task.allow_missing)
+    ):
+        return Outcome(*task.id, "blocked", failures=lost(task, outcomes))
+    return lost_shape(task, {id_: outcomes[id_] for id_ in task.upstream})
 
 
 def place_of(task: Task, image: Mapping[str, Any]) -> Place:
