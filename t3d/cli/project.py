@@ -217,7 +217,8 @@ def command_of(settings: Settings) -> str:
     default, words = Settings(), ["t3d run"]
     for field in fields(Settings):
         value = getattr(settings, field.name)
-        if field.name in ("values", "work", "retry_failed") or value == getattr(default, field.name):
+        usual = value == getattr(default, field.name) and field.name != "category"
+        if field.name in ("values", "work", "retry_failed") or usual:
             continue
         flag = f"--{field.name.replace('_', '-')}"
         words.append(flag if value is True else f"{flag} {shlex.quote(str(value))}")
