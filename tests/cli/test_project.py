@@ -62,5 +62,6 @@ def test_the_command_names_what_is_not_default():
         data="my data", limit=3, allow_missing=True, values={"sdf": {"count": 5, "variances": [1, 2]}}
     )
     assert command_of(settings) == (
-        "t3d run --data 'my data' --category sofa --limit 3 --allow-missing --set sdf.count=5 --set sdf.variances=1,2"
+        "t3d run --data 'my data' --category sofa --limit 3 --allow-missing"
+        " --set sdf.count=5 --set sdf.variances=1,2"
     )
