@@ -175,14 +175,14 @@ def explain(planned: Plan) -> None:
         decided = [one for one in planned.outcomes([node]) if one.there]
         todo = [task for task in planned.todo if task.id[0] == node.name]
         lost = [one for one in planned.outcomes([node]) if not one.there]
-        say(
+        click.echo(
             f"{node.name}: {len(decided)} kept, {len(todo)} to make"
             + (f", {len(lost)} failed" if lost else "")
         )
         for line in grouped((task.shape, reason(planned, task)) for task in todo):
-            say(f"    {line}")
+            click.echo(f"    {line}")
         for line in grouped((one.shape, _why_lost(one)) for one in lost):
-            say(f"    {line}")
+            click.echo(f"    {line}")
 
 
 def _why_lost(outcome: Outcome) -> str:

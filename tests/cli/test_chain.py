@@ -79,7 +79,7 @@ def made_by(folder: Path, *words: str, **changes: object) -> set[str]:
     found = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=True, env=_environment()
     )
-    lines = [line for line in found.stderr.splitlines() if "to make" in line]
+    lines = [line for line in found.stdout.splitlines() if "to make" in line]
     return {line.partition(":")[0].partition("[")[0] for line in lines if ", 0 to make" not in line}
 
 

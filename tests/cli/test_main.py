@@ -135,8 +135,8 @@ def test_a_run_is_made_kept_explained_found_verified_and_cleaned(sofas):
 def test_dry_run_and_graph_run_nothing(sofas):
     found = t3d("run --data data --work other --dry-run", sofas)
     assert found.returncode == 0
-    assert "views: 0 kept, 4 to make" in found.stderr
-    assert "never made: 4 (" in found.stderr
+    assert "views: 0 kept, 4 to make" in found.stdout
+    assert "never made: 4 (" in found.stdout
     assert not (sofas / "other" / "sofa" / "mesh").exists()
     assert t3d("run --data data --work other --graph graph.svg", sofas).returncode == 0
     assert "reconstructions[s1]" in (sofas / "graph.svg").read_text()
