@@ -13,8 +13,9 @@ from t3d.errors import T3dError
 SECTIONS = {
     "Pipeline": ("render", "sample-sdf", "train", "reconstruct", "evaluate", "report", "run"),
     "Use": ("template",),
-    "Data": ("synth",),
+    "Data": ("synth", "inspect"),
     "Store": ("status", "why", "path", "verify", "clean"),
+    "Machine": ("doctor",),
 }
 """Commands by section of `t3d --help`."""
 
@@ -41,12 +42,14 @@ def t3d(debug: bool) -> None:
 
 
 def _fill() -> None:
-    from t3d.cli import store, synth
+    from t3d.cli import doctor, inspect, store, synth
     from t3d.cli.running import stage_commands
 
     for command in (
         *stage_commands(),
         synth.synth,
+        inspect.inspect,
+        doctor.doctor,
         store.status,
         store.why,
         store.path,

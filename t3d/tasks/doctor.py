@@ -1,0 +1,196 @@
+"""`t3d doctor`: what truly works on this machine, tried in processes of their own; what mends the rest."""
+
+import ctypes
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+SECONDS = 60.0
+"""How long one probe may take."""
+
+LIBRARIES = "libusb-1.0.so.0 libGL.so.1 libEGL.so.1 libgomp.so.1 libX11.so.6".split()
+DEBIAN = "libusb-1.0-0 libgl1 libegl1 libgomp1 libx11-6".split()
+"""What Open3D and pyrender load on Linux, and the Debian packages that bring it, in the same order."""
+
+ENOUGH = 1e9
+"""Bytes free on the store's disk below which nothing much can be made."""
+
+
+class Check(NamedTuple):
+    """A finding. state: `ok`, `fails` or `optional, absent`. mend: the command that helps if it is not ok."""
+
+    name: str
+    state: str
+    found: str
+    mend: str
+    required: bool = True
+
+
+class Probe(NamedTuple):
+    """Something to try: a function of this module, called in a process of its own.
+
+    install: brings the Python package. mend: for when that is there and does not work. platform: where
+    PyOpenGL draws.
+    """
+
+    name: str
+    function: str
+    install: str
+    mend: str
+    required: bool = True
+    platform: str = "egl"
+
+
+_APT, _EXTRA = f"apt-get install {' '.join(DEBIAN)}", 'pip install "t3d[backends]"'
+_OSMESA = 'apt-get install libosmesa6 && pip install --no-deps "PyOpenGL>=3.1.7"'  # pyrender asks for 3.1.0
+PROBES = (
+    Probe("ray casting", "raycast", "pip install open3d", _APT),
+    Probe("libigl", "libigl", "pip install libigl", "pip install --force-reinstall libigl"),
+    Probe("torch", "torch_devices", "pip install torch", "pip install --force-reinstall torch"),
+    Probe("pyrender, EGL", "pyrender", _EXTRA, "apt-get install libegl1 libgl1", False),
+    Probe("pyrender, OSMesa", "pyrender", _EXTRA, _OSMESA, False, "osmesa"),
+    Probe("mesh-to-sdf", "mesh_to_sdf", _EXTRA, "apt-get install libegl1 libgl1", False),
+)
+"""What is tried, in the order of the report."""
+
+
+def examine(work: Path) -> Iterator[Check]:
+    """All checks, each as soon as those before it are known; `work` is where the store will be."""
+    yield _packages()
+    yield _libraries()
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(attempt, PROBES)
+    yield _machine(work)
+
+
+def attempt(probe: Probe, seconds: float = SECONDS) -> Check:
+    """Run a probe; whatever becomes of its process, this one goes on."""
+    call = f"from t3d.tasks import doctor; print(doctor.{probe.function}())"
+    command = [sys.executable, "-P", "-c", call]
+    environment = {**os.environ, "PYOPENGL_PLATFORM": probe.platform}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return Check(probe.name, "fails", f"no answer in {seconds:.0f} s", probe.mend, probe.required)
+    said = (done.stderr if done.returncode else done.stdout).decode(errors="replace").split("\n")
+    found = next((line.strip()[:200] for line in reversed(said) if line.strip()), "it said nothing")
+    if done.returncode == 0:
+        return Check(probe.name, "ok", found, "", probe.required)
+    if done.returncode < 0:
+        found = f"killed by {signal.Signals(-done.returncode).name}"
+    absent = not probe.required and found.startswith(("ModuleNotFoundError", "ImportError"))
+    mend = probe.install if found.startswith("ModuleNotFoundError") else probe.mend
+    return Check(probe.name, "optional, absent" if absent else "fails", found, mend, probe.required)
+
+
+def _checked(name: str, found: str, mend: str, missing: list[str]) -> Check:
+    if missing:
+        return Check(name, "fails", f"missing: {', '.join(missing)}", mend)
+    return Check(name, "ok", found, "")
+
+
+def _packages() -> Check:
+    """Python, and the versions of everything that t3d cannot do without."""
+    needed = {line.split(">")[0] for line in metadata.requires("t3d") or [] if ";" not in line}
+    there = {one.name.lower().replace("_", "-"): one.version for one in metadata.distributions() if one.name}
+    missing = sorted(needed - there.keys())
+    versions = [f"{name} {there[name]}" for name in sorted(needed & there.keys())]
+    found = ", ".join([f"Python {platform.python_version()}", *versions])
+    return _checked("packages", found, f"pip install {' '.join(missing)}", missing)
+
+
+def _libraries() -> Check:
+    missing = [name for name in LIBRARIES if sys.platform == "linux" and not _loads(name)]
+    packages = [DEBIAN[LIBRARIES.index(name)] for name in missing]
+    found = ", ".join(LIBRARIES)
+    return _checked("system libraries", found, f"apt-get install {' '.join(packages)}", missing)
+
+
+def _loads(library: str) -> bool:
+    try:
+        return bool(ctypes.CDLL(library))
+    except OSError:
+        return False
+
+
+def _machine(work: Path) -> Check:
+    """Cores, memory, and room for the store, which need not be there yet."""
+    import psutil
+
+    place = next(one for one in (work.absolute(), *work.absolute().parents) if one.exists())
+    free, memory = shutil.disk_usage(place).free, psutil.virtual_memory()
+    found = f"{os.cpu_count()} cores, {memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB memory free"
+    found += f", {free / 1e9:.1f} GB disk free at {place}"
+    usable = free > ENOUGH and place.is_dir() and os.access(place, os.W_OK)
+    missing = [] if usable else [f"a folder with {ENOUGH / 1e9:.0f} GB that can be written to ({found})"]
+    return _checked("machine", found, "t3d doctor --work ANOTHER_FOLDER", missing)
+
+
+def raycast() -> str:
+    """Draw a triangle with t3d's own renderer; the version of what casts the rays."""
+    import numpy as np
+
+    from t3d.geometry.cameras import centred, look_at
+    from t3d.geometry.mesh import Mesh
+    from t3d.geometry.raycast import plain, render
+
+    camera = centred(look_at((2, 2, 2), (0, 0, 0)), 32.0, 32)
+    return _drawn("open3d", render(plain(Mesh(np.eye(3), np.array([[0, 1, 2]]))), camera).mask.mean() / 255)
+
+
+def pyrender() -> str:
+    """Draw a triangle with pyrender, on the platform that PYOPENGL_PLATFORM names; its version."""
+    import numpy as np
+    import pyrender as gl
+    import trimesh
+
+    scene, pose = gl.Scene(), np.eye(4)
+    pose[2, 3] = 3
+    scene.add(gl.Mesh.from_trimesh(trimesh.Trimesh([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], [[0, 1, 2]])))
+    scene.add(gl.PerspectiveCamera(yfov=1.0), pose=pose)
+    return _drawn("pyrender", np.mean(gl.OffscreenRenderer(32, 32).render(scene)[1] > 0))
+
+
+def _drawn(package: str, share: float) -> str:
+    if not 0.05 < share < 0.95:
+        raise RuntimeError(f"a triangle covers {share:.0%} of its picture")
+    return f"{package} {metadata.version(package)} draws a triangle"
+
+
+def libigl() -> str:
+    """Take the winding number in the middle of a tetrahedron, which is 1; the version."""
+    import igl
+    import numpy as np
+
+    faces = np.array([[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]])
+    inside = float(igl.fast_winding_number(np.eye(4, 3), faces, np.full((1, 3), 0.2))[0])
+    if abs(inside - 1) > 0.1:
+        raise RuntimeError(f"the winding number in a tetrahedron is {inside:.2f}, not 1")
+    return f"libigl {metadata.version('libigl')} tells inside from outside"
+
+
+def torch_devices() -> str:
+    """Add on every device; the version and the devices."""
+    import torch
+
+    devices = {f"cuda:{n}": torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())}
+    devices |= {"mps": "Apple GPU"} if torch.backends.mps.is_available() else {}
+    devices["cpu"] = f"{torch.get_num_threads()} threads"
+    for device in devices:
+        torch.ones(2, device=device).sum().item()
+    return f"torch {torch.__version__} on " + ", ".join(f"{key} ({what})" for key, what in devices.items())
+
+
+def mesh_to_sdf() -> str:
+    """Import mesh-to-sdf; its version."""
+    import mesh_to_sdf as package
+
+    return f"{package.__name__} {metadata.version('mesh-to-sdf')}"

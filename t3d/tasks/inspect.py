@@ -1,0 +1,73 @@
+"""`t3d inspect`: what mesh files are, what is wrong with them, and whether t3d can use them."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t3d.datasets.appearance import load_appearance
+from t3d.datasets.catalogue import find_catalogue, find_model
+from t3d.datasets.meshes import load_geometry
+from t3d.errors import DataError
+from t3d.geometry.inspection import prepare
+from t3d.geometry.mesh import Mesh
+from t3d.geometry.parts import GREY, same_surface
+
+log = logging.getLogger(__name__)
+
+FAULTS = {
+    "open_edges": "open edges",
+    "nonmanifold_edges": "edges of more than two faces",
+    "degenerate_dropped": "faces without area dropped",
+    "duplicates_dropped": "doubled faces dropped",
+    "flipped_faces": "faces turned",
+}
+"""Counts that speak against a mesh, and how they are told."""
+
+
+def meshes(path: Path) -> dict[str, Path]:
+    """Mesh files at a path by id: a file itself, or those of a folder as a data set lists them.
+
+    A ShapeNet shape is its folder, in which `inspect` looks for the model. Raises UsageError where there is
+    no such path, or no mesh in it.
+    """
+    if path.is_file():
+        return {path.name: path}
+    entries = find_catalogue(path, path.resolve().name).entries
+    return {shape: entries[shape].mesh or entries[shape].folder for shape in sorted(entries)}
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """What `t3d.geometry.inspection.prepare` finds, with `texture` and `verdict`; never raises for a mesh.
+
+    The verdict is `good`, `usable: ...` with everything that is not as it should be, or `refused: ...`
+    with the reason, and then nothing else is known. texture: `textured`, `colored` or `grey`.
+    """
+    try:
+        file = path if path.is_file() else find_model(path)
+        raw = load_geometry(file)
+        found = prepare(raw, np.random.default_rng(0))[2]
+        texture, warnings = _looks(file, raw)
+    except Exception as error:  # one mesh must not keep the others from being looked at
+        log.debug("%s", path, exc_info=True)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return {"verdict": f"refused: {reason.removeprefix(f'{path}: ')}"}
+    faults = [f"{found[key]} {what}" for key, what in FAULTS.items() if found[key]]
+    faults += [] if found["consistent_winding"] else ["winding not consistent"]
+    faults += warnings
+    return {**found, "texture": texture, "verdict": f"usable: {'; '.join(faults)}" if faults else "good"}
+
+
+def _looks(file: Path, raw: Mesh) -> tuple[str, list[str]]:
+    """How the mesh will be drawn, and what of its looks was lost; as the stage `views` decides it."""
+    try:
+        looks = load_appearance(file)
+    except DataError as error:
+        return "grey", [f"drawn in grey: {error}"]
+    if not same_surface(looks.parts, raw):
+        return "grey", [*looks.warnings, "drawn in grey: its materials stand on another surface"]
+    if any(part.material.texture is not None for part in looks.parts):
+        return "textured", list(looks.warnings)
+    own = any(part.colors is not None or part.material.color != GREY for part in looks.parts)
+    return "colored" if own else "grey", list(looks.warnings)
