@@ -35,10 +35,16 @@ endef
 t3d = $(if $(filter undefined,$(origin CATEGORY)),$(bin)/t3d $(1) $(strip $(options)),$(foreach \
       category,$(or $(strip $(CATEGORY)),""),$(bin)/t3d $(1) --category $(category) $(strip $(options))$(newline)))
 
+# $(call timed,NAME): a benchmark on COUNT of DATA's meshes, RUNS times; RESULTS=1 keeps the figures.
+variable = $(if $(filter undefined,$(origin $(1))),,$(1)=$(call quote,$($(1))))
+timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK,$(call variable,$(name))) \
+        $(bin)/python -m benchmarks $(1))
+
 .PHONY: help setup all render sample-sdf train evaluate report test test-slow check bench docs clean
+.PHONY: bench-sdf bench-render bench-mesh
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo; sed -n '4,$${/^#/!q;s/^# \{0,1\}//p;}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## system libraries, environment, packages; quick when nothing changed
@@ -71,6 +77,13 @@ check: setup ## format, lint, types, import directions, reference page: what CI 
 
 bench: setup ## both sides of every speed figure, timed on this machine
 	$(bin)/python -m benchmarks $(ARGS)
+
+bench-sdf bench-render bench-mesh: setup
+	$(call timed,$(if $(filter %-mesh,$@),surface,$(@:bench-%=%)))
+
+bench-sdf: ## signed distances of DATA's meshes, against mesh-to-sdf
+bench-render: ## views of DATA's meshes, against pyrender
+bench-mesh: ## mesh extraction, against a dense grid and the octree rule
 
 docs: setup ## write docs/reference.md from the commands' own help
 	$(bin)/python tools/reference.py

@@ -7,7 +7,7 @@ import sys
 import benchmarks
 
 names = sys.argv[1:] or [
-    info.name for info in pkgutil.iter_modules(benchmarks.__path__) if info.name != "__main__"
+    info.name for info in pkgutil.iter_modules(benchmarks.__path__) if not info.name.startswith("_")
 ]
 for name in names:
     importlib.import_module(f"benchmarks.{name}").main()

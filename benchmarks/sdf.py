@@ -1,0 +1,126 @@
+"""500,000 signed distances around one mesh: the mesh and sdf stages against mesh-to-sdf's own sampler.
+
+Both read the file; t3d also repairs orientation, checks its signs and writes the samples. The true
+distances that both are held against are libigl's, in double precision, on each side's own normalised mesh.
+t3d's points stand farther off: it takes DeepSDF's numbers for variances, mesh-to-sdf for deviations.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks._sides import THREADS, Row, answer, conclude, scratch_and_meshes, side, tetrahedron
+
+COUNT = 500_000
+
+
+def main() -> None:
+    """Time RUNS runs (default: 1) of either side per mesh, in turn; print medians, errors and their ratio."""
+    rows = []
+    with scratch_and_meshes() as (scratch, files):
+        for number, file in enumerate(files):
+            rows.append(_compare(file, scratch / str(number)))
+            if "error" not in rows[-1]:
+                print(_line(rows[-1]), flush=True)
+    conclude("sdf", rows)
+
+
+def _compare(file: Path, scratch: Path) -> Row:
+    subject = str(Path(*file.parts[-3:]))
+    runs = []
+    for number in range(int(os.environ.get("RUNS") or 1)):
+        sides = {}
+        for name in ("t3d", "peer"):
+            out = scratch / f"{name}{number}"
+            out.mkdir(parents=True)
+            sides[name] = side("sdf", name, file, out)
+            if "error" in sides[name]:
+                return {"subject": subject, **sides[name]}
+            sides[name] |= side("sdf", "truth", out) if number == 0 else {}
+            if "error" in sides[name]:
+                return {"subject": subject, **sides[name]}
+        runs.append(sides)
+    seconds = {name: [run[name]["seconds"] for run in runs] for name in ("t3d", "peer")}
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    return {"subject": subject, **runs[0], "seconds": seconds, "ratio": medians["peer"] / medians["t3d"]}
+
+
+def _line(row: Row) -> str:
+    parts = [f"{row['subject']}: {row['t3d']['faces']} faces"]
+    for name in ("t3d", "peer"):
+        it = row[name]
+        parts.append(
+            f"{name} {statistics.median(row['seconds'][name]):.2f} s, error mean {it['mean']:.1e}"
+            f" max {it['max']:.1e}, inside {it['inside']:.0%}"
+        )
+    return "; ".join([*parts, f"{row['ratio']:.1f}x"])
+
+
+def _t3d(file: Path, out: Path) -> Row:
+    with tempfile.TemporaryDirectory() as folder:
+        _stages(tetrahedron(Path(folder)), Path(folder), 1000)
+    return _stages(file, out, COUNT)
+
+
+def _stages(file: Path, out: Path, count: int) -> Row:
+    """Seconds of both stages."""
+    import numpy as np
+
+    from t3d.stages.mesh import mesh
+    from t3d.stages.sdf import Params, sdf
+
+    rng, started = np.random.default_rng(0), time.perf_counter()
+    found = mesh(file, out=out, rng=rng, threads=THREADS)
+    prepared = time.perf_counter()
+    sdf(out, out=out, params=Params(count=count), rng=rng, threads=THREADS)
+    ended = time.perf_counter()
+    return {"seconds": ended - started, "sdf_stage": ended - prepared, "faces": found["faces"]}
+
+
+def _peer(file: Path, out: Path) -> Row:
+    import mesh_to_sdf  # before anything else that may touch OpenGL
+    import numpy as np
+    import trimesh
+
+    with tempfile.TemporaryDirectory() as folder:
+        small = trimesh.load(tetrahedron(Path(folder)), force="mesh")
+        mesh_to_sdf.sample_sdf_near_surface(small, 100, scan_count=2)
+    np.random.seed(0)  # noqa: NPY002 - what mesh-to-sdf draws from
+    started = time.perf_counter()
+    mesh = trimesh.load(file, force="mesh")
+    points, distances = mesh_to_sdf.sample_sdf_near_surface(mesh, COUNT)
+    seconds = time.perf_counter() - started
+    scaled = mesh_to_sdf.scale_to_unit_sphere(mesh)
+    np.savez(out / "peer.npz", v=scaled.vertices, f=scaled.faces, p=points, d=distances)
+    return {"seconds": seconds}
+
+
+def _truth(out: Path) -> Row:
+    """Errors of the unsigned distances of either side, and its share of points inside."""
+    import igl
+    import numpy as np
+
+    from t3d.datasets.formats import open_samples
+    from t3d.datasets.meshes import read_ply
+
+    if (out / "peer.npz").exists():
+        with np.load(out / "peer.npz") as kept:
+            vertices, faces, points, distances = (kept[name] for name in "vfpd")
+    else:
+        mesh, rows = read_ply(out / "mesh.ply"), np.concatenate(open_samples(out / "samples.npz"))
+        vertices, faces, points, distances = mesh.vertices, mesh.faces, rows[:, :3], rows[:, 3]
+    squared = igl.point_mesh_squared_distance(
+        *(np.ascontiguousarray(points, dtype=np.float64), np.array(vertices), np.array(faces, dtype=np.int64))
+    )[0]
+    error = np.abs(np.abs(distances) - np.sqrt(squared))
+    return {
+        "mean": float(error.mean()),
+        "max": float(error.max()),
+        "inside": float((distances < 0).mean()),
+    }
+
+
+if __name__ == "__main__":
+    answer(main, {"t3d": _t3d, "peer": _peer, "truth": _truth})
