@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from t3d.cli.console import show_log
 from t3d.errors import UsageError
 from t3d.pipeline.graph import Graph
 from t3d.pipeline.plan import Project
@@ -56,6 +57,11 @@ def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _debug(_context: click.Context, _option: click.Parameter, chosen: bool) -> None:
+    if chosen:
+        show_log(True)
+
+
 _OPTIONS = (
     click.option(
         "--data", metavar="PATH", help="ShapeNet layout, v1 or v2, or a folder of mesh files. [T3D_DATA]"
@@ -78,6 +84,13 @@ _OPTIONS = (
     click.option("--seed", type=int, help="Seed of the data: shapes, split, views, samples. [default: 0]"),
     click.option("--train-seed", type=int, help="Seed of training. [default: 0]"),
     click.option("--retry-failed", is_flag=True, default=None, help="Try again what failed for good."),
+    click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        callback=_debug,
+        help="Show the library's log, and tracebacks.",
+    ),
     click.option(
         "--allow-missing", is_flag=True, default=None, help="Go on without shapes lost to accidents."
     ),

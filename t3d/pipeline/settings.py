@@ -23,10 +23,15 @@ class Layer:
 
 
 def resolve(stages: Mapping[str, Stage], layers: Iterable[Layer]) -> dict[str, Any]:
-    """The `Params` of every stage; raises UsageError naming the nearest for what is not known."""
+    """The `Params` of every stage; raises UsageError naming the nearest for what is not known.
+
+    A stage may be written by its name or by that of its command.
+    """
     chosen: dict[str, dict[str, Any]] = {name: {} for name in stages}
+    of_command = {stage.command: name for name, stage in stages.items()}
     for layer in layers:
-        for name, values in layer.values.items():
+        for written, values in layer.values.items():
+            name = of_command.get(written, written)
             known(name, stages, f"{layer.where}: stage")
             for parameter, value in values.items():
                 where = f"{layer.where}: {name}.{parameter}"

@@ -116,6 +116,7 @@ def test_a_run_is_made_kept_explained_found_verified_and_cleaned(sofas):
     assert '"made": 9' in first.stdout, "the split, four meshes, four sets of views"
     second = t3d(f"render {common} --json", sofas)
     assert '"made": 0' in second.stdout
+    assert '"made": 4' in t3d(f"render {common} --json --force", sofas).stdout
     assert "4 (sofa-0000" in t3d("why views --data data", sofas).stdout
     (path,) = t3d("path views --shape sofa-0001", sofas).stdout.split()
     assert sorted(one.name for one in Path(path).joinpath("easy").iterdir()) == ["00.png", "01.png"]
@@ -130,6 +131,11 @@ def test_a_run_is_made_kept_explained_found_verified_and_cleaned(sofas):
     assert "9 artifacts" in t3d("clean --all", sofas).stderr
     assert "9 artifacts" in t3d("clean --all --yes", sofas).stderr
     assert not (sofas / "work" / "sofa").exists()
+
+
+def test_debug_shows_where_an_error_comes_from(sofas):
+    assert "Traceback" in t3d("render --data nowhere --debug", sofas).stderr
+    assert "Traceback" in t3d("--debug render --data nowhere", sofas).stderr
 
 
 def test_dry_run_and_graph_run_nothing(sofas):

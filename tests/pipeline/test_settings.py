@@ -24,6 +24,10 @@ def test_later_layers_win():
     assert params["words"].separator == " "
 
 
+def test_a_stage_may_be_named_by_its_command():
+    assert resolve(stages_of("toy"), [Layer("--set", {"measure": {"factor": "4"}})])["lengths"].factor == 4
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
