@@ -103,7 +103,8 @@ def settings_of(options: Mapping[str, Any], earlier: Mapping[str, Any] | None = 
     path = _config_path(given)
     toml = read_toml(path) if path else {}
     stages = stages_of(PACKAGE)
-    settings = Settings(**(earlier or {}))
+    fields_now = {field.name for field in fields(Settings)}  # a run file may be of another version
+    settings = Settings(**{name: value for name, value in (earlier or {}).items() if name in fields_now})
     flat = {name: value for name, value in toml.items() if not isinstance(value, dict)}
     for name in flat:
         known(name, _names(), f"{path}: setting")

@@ -27,7 +27,7 @@ def test_each_layer_wins_over_the_one_before(tmp_path, monkeypatch):
 
 def test_an_earlier_run_is_the_lowest_layer(tmp_path):
     earlier = Settings(data="a", seed=5, values={"sdf": {"count": 9}}).record()
-    found = settings_of({"seed": 6}, {**earlier, "work": "w"})
+    found = settings_of({"seed": 6}, {**earlier, "work": "w", "of another version": 1})
     assert (found.data, found.seed, found.work, found.values) == ("a", 6, "w", {"sdf": {"count": 9}})
 
 
