@@ -22,9 +22,6 @@ from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
 from t3d.pipeline.task import failures_of
 
-ORDER = ("render", "sample-sdf", "train", "reconstruct", "evaluate", "template", "report")
-"""Stage commands in the order of the work; others follow by name."""
-
 _RUN_OPTIONS = (
     click.option(
         "--workers", type=click.IntRange(0), help="How many at once; 0: in this process. [default: cores]"
@@ -55,7 +52,7 @@ def stage_commands() -> list[click.Command]:
     for name in {name for stage in stages.values() for name in (stage.name, stage.makes)} - commands.keys():
         makers = [stage for stage in stages.values() if name in (stage.name, stage.makes)]
         shown.append(_command(name, makers, hidden=True))
-    whole = _command("run", [stages["report"]] if "report" in stages else [])
+    whole = _command("run", [stages["report"]])
     whole.help = "Make everything up to the report."
     return [*shown, whole]
 
@@ -72,15 +69,14 @@ def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Comm
         make_target(target, {**options, "values": own_values})
 
     command: Callable[..., Any] = callback
-    for option in [*reversed(_RUN_OPTIONS)]:
+    for option in reversed(_RUN_OPTIONS):
         command = option(command)
     command = project_options(command)
     for stage in reversed(makers):
         for option in reversed(_parameter_options(stage)):
             command = option(command)
-    summary = makers[0].summary if makers else ""
     epilog = "Parameters of other stages: --set STAGE.NAME=VALUE, listed by `t3d STAGE --help`."
-    return click.command(name, help=summary, hidden=hidden, epilog=epilog)(command)
+    return click.command(name, help=makers[0].summary, hidden=hidden, epilog=epilog)(command)
 
 
 _RUN_NAMES = "config sets workers scheduler memory max_failures dry_run graph force quiet as_json files"

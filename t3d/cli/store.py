@@ -1,5 +1,6 @@
 """Commands that look at the store: status, why, path, verify, clean."""
 
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,22 +9,19 @@ from typing import Any
 import click
 
 from t3d.cli.console import grouped, say, size
-from t3d.cli.project import project_of, project_options, settings_of
+from t3d.cli.project import Settings, project_of, project_options, settings_of
 from t3d.cli.running import explain
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runs import latest_run
-from t3d.pipeline.store import MANIFEST, Store, damage, read_manifest
+from t3d.pipeline.store import MANIFEST, Store, damage, read_manifest, shape_of
 
 
 def planned(options: Mapping[str, Any], target: str) -> Plan:
     """The plan of the latest run's settings, changed by the options given now."""
     first = settings_of(options)
-    from t3d.datasets.categories import canonical
-
-    root = Path(first.work) / canonical(first.category)
     try:
-        earlier = latest_run(root)["settings"]
+        earlier = latest_run(_root(first))["settings"]
     except UsageError:
         earlier = {}
     settings = settings_of(options, {**earlier, "work": first.work})
@@ -113,7 +111,7 @@ def clean(yes: bool, everything: bool, **options: Any) -> None:
     total = sum(
         one["bytes"] for folder in found for one in (read_manifest(folder) or {"files": {}})["files"].values()
     )
-    by_stage = grouped((folder.parent.name, folder.parent.parent.name) for folder in found)
+    by_stage = grouped((shape_of(folder.parent.name), folder.parent.parent.name) for folder in found)
     for line in by_stage:
         say(line)
     verb = "removed" if yes else "would be removed; --yes does it"
@@ -126,11 +124,15 @@ def clean(yes: bool, everything: bool, **options: Any) -> None:
     say(f"{len(found)} artifacts, {size(total)}: {verb}")
 
 
-def _store(options: Mapping[str, Any]) -> Store:
+def _root(settings: Settings) -> Path:
+    """The folder of the category's store."""
     from t3d.datasets.categories import canonical
 
-    settings = settings_of(options)
-    root = Path(settings.work).absolute() / canonical(settings.category)
+    return Path(settings.work).absolute() / canonical(settings.category)
+
+
+def _store(options: Mapping[str, Any]) -> Store:
+    root = _root(settings_of(options))
     if not root.is_dir():
         raise UsageError(f"{root}: no store here; name it with --work and --category")
     return Store(root)
@@ -141,8 +143,6 @@ def _artifacts(root: Path) -> Iterator[Path]:
 
 
 def _named(store: Store) -> set[str]:
-    import json
-
     named: set[str] = set()
     for path in (store.root / "runs").glob("*.json"):
         for artifacts in json.loads(path.read_text())["artifacts"].values():

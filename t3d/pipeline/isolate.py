@@ -62,6 +62,8 @@ class Child:
 
         Raises StoppedError when the run is given up meanwhile.
         """
+        if STOPPING.is_set():  # given up before it began: nobody would wait for it
+            raise StoppedError
         started = time.monotonic()
         try:
             self._pipe.send((task, outcomes))

@@ -26,7 +26,6 @@ from t3d.pipeline.sources import file_digest
 
 WHOLE_SET = "_all"
 MANIFEST = "manifest.json"
-KINDS = ("data", "timeout", "killed", "infra")
 Kind = Literal["data", "timeout", "killed", "infra"]
 
 
