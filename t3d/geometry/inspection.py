@@ -1,5 +1,6 @@
 """From a mesh as its file has it to one that distances can be taken to, and what was found on the way."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ import numpy as np
 from t3d.errors import DataError
 from t3d.geometry.mesh import (
     Adjacency,
+    Array,
     Flags,
+    Indices,
     Mesh,
     adjacency,
     bounds,
@@ -20,8 +23,13 @@ from t3d.geometry.mesh import (
 from t3d.geometry.normalize import Transform, unit_sphere
 from t3d.geometry.orientation import outward
 
+Normalization = Callable[[Array, Indices], Transform]
+"""From vertices (V, 3) and faces (F, 3) to the transform into the unit frame."""
 
-def prepare(raw: Mesh, rng: np.random.Generator, threads: int = 0) -> tuple[Mesh, Transform, dict[str, Any]]:
+
+def prepare(
+    raw: Mesh, rng: np.random.Generator, threads: int = 0, normalize: Normalization = unit_sphere
+) -> tuple[Mesh, Transform, dict[str, Any]]:
     """The mesh in the unit frame, clean and with all fronts outside; the transform there; what was found.
 
     Vertices at equal positions become one, faces without area and doubled faces go, the rest is turned
@@ -33,7 +41,7 @@ def prepare(raw: Mesh, rng: np.random.Generator, threads: int = 0) -> tuple[Mesh
         raise DataError("no face with an area in it; export the mesh again")
     single, duplicates = drop_duplicates(sound)
     clean = weld(single)
-    transform = unit_sphere(clean.vertices, clean.faces)
+    transform = normalize(clean.vertices, clean.faces)
     unit = Mesh(transform.apply(clean.vertices), clean.faces)
     flips = outward(unit, rng, threads)
     found = describe(clean, flips)

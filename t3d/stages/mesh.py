@@ -1,7 +1,9 @@
 """The shape's geometry in the unit frame, clean and oriented: what everything else is measured on."""
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from t3d.pipeline import Facts, stage
 
@@ -9,8 +11,20 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """How shapes come into the unit frame; the way back is kept with each."""
+
+    normalization: Literal["unit-sphere", "unit-cube", "fixed", "none"] = "unit-sphere"
+    """`unit-sphere` centres the box and brings the farthest vertex to radius 1/1.03 (DeepSDF
+    `src/PreprocessMesh.cpp`); `unit-cube` brings the longest side to 2/1.03; `fixed` scales every centred
+    shape by `scale`; `none` leaves coordinates alone. In the last two a shape beyond [-1, 1]^3 fails."""
+    scale: float = 1.0
+    """Unit lengths per length of the file, with `fixed` only."""
+
+
 @stage(per="shape", version=1, files=("mesh.ply", "transform.json", "inspection.json"))
-def mesh(geometry: Path, *, out: Path, rng: "np.random.Generator", threads: int) -> Facts:
+def mesh(geometry: Path, *, out: Path, params: Params, rng: "np.random.Generator", threads: int) -> Facts:
     """Mesh in the unit frame with its fronts outside, the transform there, and what was found in the file.
 
     `mesh.ply` has double coordinates. Nothing is filled, simplified or moved: only doubled faces and
@@ -19,8 +33,11 @@ def mesh(geometry: Path, *, out: Path, rng: "np.random.Generator", threads: int)
     from t3d.datasets.formats import write_json, write_transform
     from t3d.datasets.meshes import load_geometry, write_ply
     from t3d.geometry.inspection import prepare
+    from t3d.geometry.normalize import fixed, unchanged, unit_cube, unit_sphere
 
-    unit, transform, found = prepare(load_geometry(geometry), rng, threads)
+    modes = {"unit-sphere": unit_sphere, "unit-cube": unit_cube, "none": unchanged}
+    normalize = modes.get(params.normalization) or partial(fixed, scale=params.scale)
+    unit, transform, found = prepare(load_geometry(geometry), rng, threads, normalize)
     write_ply(out / "mesh.ply", unit)
     write_transform(out / "transform.json", transform)
     write_json(out / "inspection.json", found)

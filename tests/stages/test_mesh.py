@@ -11,14 +11,14 @@ from t3d.datasets.formats import read_json, read_transform
 from t3d.datasets.meshes import read_ply
 from t3d.errors import DataError
 from t3d.geometry.mesh import volume
-from t3d.stages.mesh import mesh
+from t3d.stages.mesh import Params, mesh
 
 MESHES = Path(os.environ.get("T3D_TEST_MESHES", Path(__file__).parents[3] / "shared" / "meshes"))
 
 
-def run(source, out):
+def run(source, out, **params):
     out.mkdir()
-    return mesh(source, out=out, rng=np.random.default_rng(0), threads=1)
+    return mesh(source, out=out, params=Params(**params), rng=np.random.default_rng(0), threads=1)
 
 
 def test_an_inverted_box_far_away_comes_out_clean_and_goes_back(tmp_path):
@@ -36,6 +36,35 @@ def test_an_inverted_box_far_away_comes_out_clean_and_goes_back(tmp_path):
     assert np.allclose(transform.invert(unit.vertices).min(axis=0), [100, 200, 300])
     assert facts == read_json(tmp_path / "out" / "inspection.json")
     assert facts["flipped_faces"] == 12
+
+
+@pytest.mark.parametrize(
+    ("params", "lows", "highs"),
+    [
+        ({"normalization": "unit-cube"}, [-1 / 1.03, -1 / 2.06, -1 / 4.12], [1 / 1.03, 1 / 2.06, 1 / 4.12]),
+        ({"normalization": "fixed", "scale": 0.2}, [-0.4, -0.2, -0.1], [0.4, 0.2, 0.1]),
+        ({"normalization": "none"}, [0.02, 0.41, 0.51], [0.82, 0.81, 0.71]),
+    ],
+)
+def test_a_box_in_every_normalisation(tmp_path, params, lows, highs):
+    factor = 0.2 if params["normalization"] == "none" else 1.0
+    size, offset = factor * np.array([4.0, 2.0, 1.0]), np.array([0.42, 0.61, 0.61])
+    made = trimesh.creation.box(extents=size)
+    made.apply_translation(offset)
+    made.export(tmp_path / "box.ply")
+    run(tmp_path / "box.ply", tmp_path / "out", **params)
+    unit = read_ply(tmp_path / "out" / "mesh.ply")
+    transform = read_transform(tmp_path / "out" / "transform.json")
+    assert transform.mode == params["normalization"]
+    assert np.allclose(unit.vertices.min(axis=0), lows, atol=1e-6)
+    assert np.allclose(unit.vertices.max(axis=0), highs, atol=1e-6)
+    assert np.allclose(transform.invert(unit.vertices).min(axis=0), offset - size / 2, atol=1e-6)
+
+
+def test_a_shape_that_a_fixed_scale_sends_out_of_the_cube_fails_with_the_scale_that_fits(tmp_path):
+    trimesh.creation.box(extents=(4, 2, 1)).export(tmp_path / "box.ply")
+    with pytest.raises(DataError, match=r"reaches 2 from .* scale by 0\.485 or less"):
+        run(tmp_path / "box.ply", tmp_path / "out", normalization="fixed")
 
 
 def test_the_same_file_gives_the_same_bytes(tmp_path):

@@ -6,6 +6,7 @@ import trimesh
 from t3d.datasets.formats import read_transform
 from t3d.datasets.meshes import read_points
 from t3d.pipeline.stage import field_docs
+from t3d.stages.mesh import Params as MeshParams
 from t3d.stages.mesh import mesh
 from t3d.stages.surface import Params, surface
 
@@ -17,7 +18,13 @@ def run(folder, count=3_000):
     trimesh.util.concatenate([outer, inner]).export(folder / "boxes.obj")
     for name in ("mesh", "surface"):
         (folder / name).mkdir()
-    mesh(folder / "boxes.obj", out=folder / "mesh", rng=np.random.default_rng(0), threads=1)
+    mesh(
+        folder / "boxes.obj",
+        out=folder / "mesh",
+        params=MeshParams(),
+        rng=np.random.default_rng(0),
+        threads=1,
+    )
     facts = surface(
         folder / "mesh",
         out=folder / "surface",
