@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -47,19 +47,42 @@ def scratch_and_meshes() -> Iterator[tuple[Path, list[Path]]]:
 
 def side(benchmark: str, name: str, *arguments: object) -> Row:
     """What one side of a benchmark reports, from a process of its own; {"error": ...} where it fails."""
-    variables = {f"{pool}_NUM_THREADS": str(THREADS) for pool in POOLS}
-    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{benchmark}", name, *map(str, arguments)]
-    run = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **variables, "OMP_WAIT_POLICY": "passive", "PYOPENGL_PLATFORM": "egl"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return together(benchmark, name, [arguments], THREADS)[0]
+
+
+def together(benchmark: str, name: str, arguments: Sequence[Sequence[object]], threads: int) -> list[Row]:
+    """The same from processes side by side, one for each row of arguments, of so many threads each.
+
+    Several wait for each other where they call `ready`.
+    """
+    variables = {f"{pool}_NUM_THREADS": str(threads) for pool in POOLS}
+    environment = {**os.environ, **variables, "OMP_WAIT_POLICY": "passive", "PYOPENGL_PLATFORM": "egl"}
+    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{benchmark}", name]
+    pipes: Any = {stream: subprocess.PIPE for stream in ("stdin", "stdout", "stderr")}
+    runs = [
+        subprocess.Popen([*command, *map(str, row)], cwd=ROOT, env=environment, text=True, **pipes)
+        for row in arguments
+    ]
+    if len(runs) > 1:
+        for run in runs:
+            run.stdout.readline()
+    for run in runs:
+        with suppress(BrokenPipeError):
+            run.stdin.write("\n")
+            run.stdin.flush()
+    return [_report(name, run, *run.communicate()) for run in runs]
+
+
+def _report(name: str, run: "subprocess.Popen[str]", said: str, errors: str) -> Row:
     if run.returncode:
-        return {"error": f"{name}: {(run.stderr.strip().splitlines() or [f'exit {run.returncode}'])[-1]}"}
-    return json.loads(run.stdout.splitlines()[-1])
+        return {"error": f"{name}: {(errors.strip().splitlines() or [f'exit {run.returncode}'])[-1]}"}
+    return json.loads(said.splitlines()[-1])
+
+
+def ready() -> None:
+    """Wait, with the clock not yet started, until the others of this side have come as far."""
+    print("ready", flush=True)
+    sys.stdin.readline()
 
 
 def answer(main: Callable[[], None], sides: Mapping[str, Callable[..., Row]]) -> None:

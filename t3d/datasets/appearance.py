@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from t3d.datasets import images
-from t3d.datasets.beside import Beside, complete_obj, textured_materials
+from t3d.datasets.beside import Beside, complete_obj
+from t3d.datasets.gltf import UvTransform, complete_gltf, label
 from t3d.errors import DataError
 from t3d.geometry.parts import GREY, Material, Part
-from t3d.geometry.shading import decode, encode
+from t3d.geometry.shading import encode
 
 log = logging.getLogger(__name__)
 
@@ -50,33 +51,43 @@ def load_appearance(path: Path) -> Appearance:
     """Like `load_parts`; a missing, broken or refused material or texture is a warning, not an error.
 
     Placed instances of a scene become parts of their own. A texture replaces an MTL's `Kd`, as Blender's
-    importer has it; Kd and colours of vertices count as sRGB, glTF's factors as linear.
+    importer has it. `Kd` counts as linear light: so do Blender 2.79, with which the published pictures were
+    made, and pyrender take it, and exporters of linear programs write it; as sRGB, most real shapes come out
+    almost black. All numbers of glTF are linear too; colours of vertices in other files are sRGB.
     """
     beside = Beside(path)
     try:
-        scene = _scene(path, beside)
-        reader = _Reader(beside)
+        scene, uv_transforms = _scene(path, beside)
+        reader = _Reader(beside, uv_transforms)
         parts = [_part(mesh, matrix, reader) for mesh, matrix in _nodes(scene)]
     except Exception as error:  # a broken file makes the readers raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{path.name}: its materials cannot be read ({reason})") from error
     if not parts:
         raise DataError(f"{path.name}: no faces in it; t3d needs triangles")
-    reader.note_lost(textured_materials(path))
+    if not any(np.ptp(part.vertices, axis=0).any() for part in parts):  # trimesh's stand-in for unread data
+        raise DataError(
+            f"{path.name}: all vertices are in one point; if it is compressed, export it as it is"
+        )
+    reader.note_lost()
     return Appearance(parts, tuple(dict.fromkeys(beside.warnings)))
 
 
-def _scene(path: Path, beside: Beside) -> Any:
+def _scene(path: Path, beside: Beside) -> tuple[Any, dict[str, UvTransform] | None]:
+    """What trimesh reads, and how glTF's textured materials move their pictures, None for other formats."""
     import trimesh
 
-    source: Any = io.BytesIO(path.read_bytes())
+    content, transforms = path.read_bytes(), None
     kind = path.suffix.lower()[1:]
     if kind == "obj":
-        source = io.BytesIO(complete_obj(source.getvalue(), beside.library()))
+        content = complete_obj(content, beside.library())
+    elif kind in ("gltf", "glb"):
+        content, transforms = complete_gltf(content, kind)
     options = {"process": False} if kind != "stl" else {}
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
-        return trimesh.load_scene(source, file_type=kind, resolver=beside, **options)
+        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=beside, **options)
+    return scene, transforms
 
 
 def _nodes(scene: Any) -> Iterator[tuple[Any, npt.NDArray[np.float64]]]:
@@ -97,7 +108,7 @@ def _part(mesh: Any, matrix: npt.NDArray[np.float64], reader: "_Reader") -> Part
         vertices, faces = vertices[faces].reshape(-1, 3), np.arange(3 * len(faces)).reshape(-1, 3)
         normals, uv, material = None, None, Material(WHITE)
     elif visual.kind == "vertex":
-        colors, uv, material = np.asarray(visual.vertex_colors, dtype=np.uint8), None, Material(WHITE)
+        colors, uv, material = reader.vertex_colors(visual), None, Material(WHITE)
     else:
         colors, uv, material = reader.textured(visual, len(vertices))
     if not np.array_equal(matrix, np.eye(4)):
@@ -109,10 +120,15 @@ def _part(mesh: Any, matrix: npt.NDArray[np.float64], reader: "_Reader") -> Part
 class _Reader:
     """Turns trimesh's materials into ours; decodes every picture once."""
 
-    def __init__(self, beside: Beside) -> None:
-        self._beside = beside
+    def __init__(self, beside: Beside, uv_transforms: dict[str, UvTransform] | None) -> None:
+        self._beside, self._uv_transforms = beside, uv_transforms
         self._decoded: dict[int, tuple[Any, Pixels | None]] = {}
         self._bare: set[str] = set()
+
+    def vertex_colors(self, visual: Any) -> Pixels:
+        """Colours, sRGB bytes (V, 4), of a visual without a material."""
+        colors: Pixels = np.asarray(visual.vertex_colors, dtype=np.uint8)
+        return colors if self._uv_transforms is None else _bytes(colors)
 
     def textured(
         self, visual: Any, count: int
@@ -123,6 +139,8 @@ class _Reader:
         uv = None if uv is None or len(uv) != count else np.nan_to_num(np.asarray(uv, np.float64))
         colors = getattr(visual, "vertex_attributes", {}).get("color")
         material = self._material(source, uv is not None)
+        if uv is not None and self._uv_transforms and material.texture is not None:
+            uv = _moved(uv, self._uv_transforms[visual.material.name])
         if colors is None or len(colors) != count:
             return None, uv, material
         return _bytes(np.asarray(colors)), uv, material
@@ -159,7 +177,7 @@ class _Reader:
 
     def _checked(self, material: Material, name: str | None) -> Material:
         if material.alpha_mode != "opaque" and material.color[3] < INVISIBLE:
-            self._beside.warn(f"material {name} is fully transparent: drawn opaque")
+            self._beside.warn(f"material {self._said(name)} is fully transparent: drawn opaque")
             return Material((*material.color[:3], 1.0), material.texture)
         return material
 
@@ -168,7 +186,8 @@ class _Reader:
             self._bare.add(str(name))
             return None
         if not mapped:
-            self._beside.warn(f"material {name} has a texture but no usable coordinates: drawn untextured")
+            said = self._said(name)
+            self._beside.warn(f"material {said} has a texture but no usable coordinates: drawn untextured")
             return None
         if id(image) not in self._decoded:  # the picture is kept too, so that its id stays its own
             self._decoded[id(image)] = (image, self._read(image, name))
@@ -178,13 +197,23 @@ class _Reader:
         try:
             return images.texture(image)
         except (OSError, ValueError, SyntaxError):
-            self._beside.warn(f"texture of material {name} cannot be read: drawn untextured")
+            self._beside.warn(f"texture of material {self._said(name)} cannot be read: drawn untextured")
             return None
 
-    def note_lost(self, textured: set[str]) -> None:
-        """Warn of the named materials' textures that trimesh dropped without a word."""
-        for name in sorted(textured & self._bare):
-            self._beside.warn(f"texture of material {name} cannot be read: drawn untextured")
+    def _said(self, name: str | None) -> str:
+        """What a file calls a material."""
+        return str(name) if self._uv_transforms is None else label(name)
+
+    def note_lost(self) -> None:
+        """Warn of glTF's textures that trimesh dropped without a word."""
+        for name in sorted(self._bare & (self._uv_transforms or {}).keys()):
+            self._beside.warn(f"texture of material {label(name)} cannot be read: drawn untextured")
+
+
+def _moved(uv: npt.NDArray[np.float64], transform: UvTransform) -> npt.NDArray[np.float64]:
+    """Texture coordinates (V, 2), v upwards, by a transform of glTF's, whose v points down."""
+    moved = np.stack([uv[:, 0], 1 - uv[:, 1], np.ones(len(uv))], axis=1) @ transform.T
+    return np.stack([moved[:, 0], 1 - moved[:, 1]], axis=1)
 
 
 def _bytes(colors: npt.NDArray[Any]) -> Pixels:
@@ -196,12 +225,11 @@ def _bytes(colors: npt.NDArray[Any]) -> Pixels:
 
 
 def _kd(value: Any) -> tuple[float, float, float]:
-    """Linear colour of an MTL's `Kd`, three sRGB numbers in [0, 1]."""
+    """Linear colour of an MTL's `Kd`, three numbers in [0, 1]."""
     channels = np.asarray(value if isinstance(value, list) else [], dtype=np.float64)
     if len(channels) != 3 or not np.isfinite(channels).all():
         return GREY[:3]
-    codes = np.round(np.clip(channels, 0, 1) * 255).astype(np.uint8)
-    red, green, blue = (float(linear) for linear in decode(codes))
+    red, green, blue = (float(linear) for linear in np.clip(channels, 0, 1))
     return red, green, blue
 
 

@@ -1,19 +1,14 @@
 """Files that a mesh file names, read only from its own folder, and mesh files made fit for trimesh."""
 
-import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from t3d.datasets import images
-from t3d.datasets.sidecars import obj_names
+from t3d.datasets.sidecars import MAP_OPTIONS, obj_names
 
 _LIBRARY = "t3d materials"
-_OPTIONS = re.compile(
-    r"^(?:-\w+[ \t]+(?:(?:on|off|[rgbmlz]|[-+]?[\d.]+(?:e[-+]?\d+)?)[ \t]+)*)+", re.IGNORECASE
-)
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tga", ".tif", ".tiff", ".webp")
 
 
@@ -40,7 +35,7 @@ class Beside:
         """Content of a named file; OSError or ValueError, after a warning, where there is none to read."""
         if name == _LIBRARY:
             return self.library()
-        path = self._find(_OPTIONS.sub("", name.strip()))
+        path = self._find(MAP_OPTIONS.sub("", name.strip()))
         data = path.read_bytes()
         if path.suffix.lower() in _PICTURES:
             try:
@@ -129,16 +124,3 @@ def _absolute_corner(token: bytes, totals: list[int]) -> bytes:
     return b"/".join(
         b"%d" % (total + 1 + int(index)) if index.startswith(b"-") else index for index, total in indices
     )
-
-
-def textured_materials(path: Path) -> set[str]:
-    """Names of the materials of a glTF file (.gltf or .glb) that have a texture for their colour."""
-    suffix = path.suffix.lower()
-    if suffix not in (".gltf", ".glb"):
-        return set()
-    content = path.read_bytes()
-    if suffix == ".glb":  # a header of 12 bytes, then the JSON chunk's length and type
-        content = content[20 : 20 + int.from_bytes(content[12:16], "little")]
-    materials: list[dict[str, Any]] = json.loads(content).get("materials", [])
-    textured = (m for m in materials if "baseColorTexture" in m.get("pbrMetallicRoughness", {}))
-    return {str(material.get("name")) for material in textured}

@@ -1,18 +1,24 @@
 """The cameras of a shape's views on disk: `cameras.json`, which nerfstudio and its kin read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from t3d.datasets.formats import read_json, write_json
 from t3d.errors import DataError
-from t3d.geometry.cameras import Camera, scaled, w2c_opencv
+from t3d.geometry.cameras import Camera, resized, w2c_opencv
+from t3d.geometry.image import Maps
 from t3d.geometry.mesh import Array
 from t3d.geometry.normalize import Transform
 from t3d.geometry.recipe import View
 
 SCHEMA = 1
+LEVELS = ("easy", "hard")
+MAPS = ("depth", "normals", "albedo")
 
 
 def view_path(level: str, number: int) -> str:
@@ -20,17 +26,29 @@ def view_path(level: str, number: int) -> str:
     return f"{level}/{number:02d}.png"
 
 
-def write_cameras(
-    path: Path, levels: Mapping[str, Sequence[View]], transform: Transform, box: Array, diagonal: float
-) -> None:
-    """Write the views of each level as one nerfstudio file with cameras in the unit frame.
+def map_path(level: str, number: int, name: str) -> str:
+    """Where one of a view's maps stands in the artifact: `easy/07_depth.png`."""
+    return f"{level}/{number:02d}_{name}.png"
 
-    Views come in the render frame, whose lengths are `diagonal` (`recipe_length` in the file) in the unit
-    frame; `distance` and `object_shift` stay in it, as the recipe's. box: (2, 3), corners of the shape in the
-    unit frame. transform: original to unit. The principal point and focal length are those of every view.
+
+def write_cameras(
+    path: Path,
+    levels: Mapping[str, Sequence[View]],
+    transform: Transform,
+    box: Array,
+    diagonal: float,
+    maps: Sequence[str] = (),
+    depth_unit: float = 0.0,
+) -> None:
+    """Write the views of each level as one nerfstudio file; their cameras are in the unit frame.
+
+    `distance` and `object_shift` are the recipe's, whose lengths are `diagonal` (`recipe_length` in the file)
+    in the unit frame. box: (2, 3), corners of the shape in the unit frame. transform: original to unit. maps:
+    names of those that stand beside every view; depth_unit: what a code of the depths is worth. The
+    principal point and focal length are those of every view.
     """
     frames = [
-        _frame(view, level, number, diagonal)
+        _frame(view, level, number, maps)
         for level, views in levels.items()
         for number, view in enumerate(views)
     ]
@@ -50,17 +68,18 @@ def write_cameras(
         "aabb": box,
         "recipe_length": diagonal,
         "normalization": {"offset": transform.offset, "scale": transform.scale, "mode": transform.mode},
+        **({"depth_unit": depth_unit} if "depth" in maps else {}),
     }
     write_json(path, {**shared, "frames": frames})
 
 
-def _frame(view: View, level: str, number: int, diagonal: float) -> dict[str, object]:
-    camera = scaled(view.camera, diagonal)
+def _frame(view: View, level: str, number: int, maps: Sequence[str]) -> dict[str, object]:
     return {
         "file_path": view_path(level, number),
+        **{f"{name}_file_path": map_path(level, number, name) for name in maps},
         "difficulty": level,
-        "transform_matrix": camera.c2w,
-        "w2c_opencv": w2c_opencv(camera),
+        "transform_matrix": view.camera.c2w,
+        "w2c_opencv": w2c_opencv(view.camera),
         "azimuth_deg": view.azimuth_deg,
         "elevation_deg": view.elevation_deg,
         "distance": view.distance,
@@ -68,19 +87,84 @@ def _frame(view: View, level: str, number: int, diagonal: float) -> dict[str, ob
     }
 
 
-def read_cameras(path: Path) -> dict[str, list[Camera]]:
-    """Cameras in the unit frame by difficulty ("easy", "hard"), in the order of their file names.
+def depth_unit(levels: Mapping[str, Sequence[View]]) -> float:
+    """What a 16-bit code of the depths is worth: the least power of ten, in unit-frame lengths, with which
+    every shape that fits [-1, 1]^3 is within reach from all of these views; 1e-4 for the recipe's.
+    """
+    eyes = [view.camera.eye for views in levels.values() for view in views]
+    reach = max(float(np.linalg.norm(eye)) for eye in eyes) + math.sqrt(3)
+    return 10.0 ** math.ceil(math.log10(reach / 65535))
 
-    Raises DataError where the file does not say what is needed.
+
+def coded_map(maps: Maps, name: str, unit: float) -> NDArray[Any]:
+    """What is written of one of `MAPS`: depth, 16 bits, in units, 0 where there is nothing; normals in
+    [-1, 1] as 0 to 255, 128 where there is nothing; albedo as it is.
+    """
+    if name == "depth":
+        return np.rint(np.where(np.isfinite(maps.depth), maps.depth, 0) / unit).astype(np.uint16)
+    return np.rint(127.5 * (maps.normals + 1)).astype(np.uint8) if name == "normals" else maps.albedo
+
+
+def read_cameras(path: Path) -> dict[str, list[Camera]]:
+    """Cameras by difficulty ("easy", "hard"; "easy" where the file does not say), in the file's order.
+
+    Reads t3d's own files, whose cameras are in the unit frame, and nerfstudio's and NeRF's
+    `transforms.json`: `fl_x` or `camera_angle_x`; without `w` the pictures are 1 x 1. Raises DataError where
+    the file lacks something, or holds no frame, another lens than a square pinhole, or no rigid motion.
     """
     try:
         values = read_json(path)
         levels: dict[str, list[Camera]] = {}
-        for frame in sorted(values["frames"], key=lambda frame: str(frame["file_path"])):
-            matrix = np.array(frame["transform_matrix"], dtype=np.float64).reshape(4, 4)
-            fl, cx, cy = (float(values[key]) for key in ("fl_x", "cx", "cy"))
-            camera = Camera(matrix, fl, cx, cy, int(values["w"]), int(values["h"]))
-            levels.setdefault(str(frame["difficulty"]), []).append(camera)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: no cameras in it ({error!r}); make it again with t3d render") from error
+        for number, frame in enumerate(values["frames"]):
+            camera = _camera({**values, **frame}, f"frame {number}")
+            levels.setdefault(str(frame.get("difficulty", LEVELS[0])), []).append(camera)
+        if not levels:
+            raise ValueError("it has no frames")
+        if unknown := levels.keys() - set(LEVELS):
+            raise ValueError(
+                f"difficulty must be one of {', '.join(LEVELS)}, not {', '.join(sorted(unknown))}"
+            )
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        words = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{path}: no cameras in it: {words}") from error
     return levels
+
+
+def given_cameras(paths: Sequence[Path], size: int) -> dict[str, list[Camera]]:
+    """Cameras of several files, one after another, for pictures of `size` pixels; all with one lens.
+
+    Raises DataError like `read_cameras`, and where no camera is easy or lenses differ.
+    """
+    levels: dict[str, list[Camera]] = {}
+    for path in paths:
+        for level, cameras in read_cameras(path).items():
+            levels.setdefault(level, []).extend(resized(camera, size) for camera in cameras)
+    lenses = {(one.fl, one.cx, one.cy) for cameras in levels.values() for one in cameras}
+    names = ", ".join(map(str, paths))
+    if len(lenses) != 1:
+        raise DataError(f"{names}: {len(lenses)} different lenses; use one for all frames")
+    if LEVELS[0] not in levels:
+        raise DataError(f'{names}: every frame is hard; networks are scored on "difficulty": "easy"')
+    return dict(sorted(levels.items()))
+
+
+def _camera(values: Mapping[str, Any], where: str) -> Camera:
+    """A camera of a frame with what holds for all frames; ValueError for what t3d cannot draw."""
+    matrix = np.array(values["transform_matrix"], dtype=np.float64)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        raise ValueError(f"{where}: transform_matrix is not 4 x 4 finite numbers")
+    rotation = matrix[:3, :3]
+    if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
+        raise ValueError(f"{where}: transform_matrix scales, shears or mirrors; give a rotation and a place")
+    width, height = float(values.get("w", 1)), float(values.get("h", values.get("w", 1)))
+    if "fl_x" in values:
+        fl = float(values["fl_x"])
+    else:
+        fl = 0.5 * width / math.tan(0.5 * float(values["camera_angle_x"]))
+    if width != height or not 0 < width < math.inf or not 0 < fl < math.inf:
+        raise ValueError(f"{where}: w {width:g}, h {height:g}, fl {fl:g}: want a square and more than 0")
+    distorted = any(values.get(name) for name in ("k1", "k2", "k3", "k4", "p1", "p2"))
+    if distorted or float(values.get("fl_y", fl)) != fl:
+        raise ValueError(f"{where}: distortion or pixels that are not square; undistort the cameras first")
+    centre = float(values.get("cx", width / 2)), float(values.get("cy", height / 2))
+    return Camera(matrix, fl, *centre, int(width), int(height))

@@ -16,9 +16,10 @@ from functools import cached_property
 from pathlib import Path
 
 from t3d.datasets.categories import canonical, is_known, plural, same, synset
+from t3d.datasets.given import TAKEN
 from t3d.datasets.sidecars import sidecars
 from t3d.errors import DataError, UsageError
-from t3d.pipeline.sources import Memo, Source
+from t3d.pipeline.sources import Given, Memo, Source
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ RECORD = "procedural.json"
 
 _MODELS = ("models/model_normalized.obj", "model.obj")
 """Model files of ShapeNet v2 and v1, relative to the shape's folder."""
+
+GIVEN = "given"
+"""Folder in a shape's own in which the data set brings artifacts along, one folder for each."""
 
 _NO_SHAPES = frozenset({"splits", "__MACOSX"})
 _RESERVED = frozenset({"_all"})
@@ -67,7 +71,12 @@ class MeshFolder:
         Raises DataError where the shape's folder holds no model file, or no single one.
         """
         entry = self.entries[shape]
-        mesh = entry.mesh or find_model(entry.folder)
+        try:
+            mesh = entry.mesh or find_model(entry.folder)
+        except DataError:
+            if brought := self._brought.get(shape):
+                raise DataError(f"no model file, only given {', '.join(brought)}; add {_MODELS[0]}") from None
+            raise
         if not mesh.is_file():
             raise DataError(
                 f"{mesh}: the mesh file is gone; put it back, or remove the shape from the data set"
@@ -75,6 +84,26 @@ class MeshFolder:
         beside = sidecars(mesh, entry.folder, memo)
         looks = beside.appearance if role == "appearance" else ()
         return Source(mesh, (mesh, *beside.geometry, *looks))
+
+    def given(self, shape: str, makes: str) -> Given | None:
+        """The artifact in the shape's `given/<makes>`; None where there is none.
+
+        Raises UsageError where any shape brings what cannot be given.
+        """
+        if makes not in self._brought.get(shape, ()):
+            return None
+        return Given(self.entries[shape].folder / GIVEN / makes, TAKEN[makes])
+
+    @cached_property
+    def _brought(self) -> Mapping[str, Sequence[str]]:
+        """Names in `given`, by shape, of those shapes that have the folder."""
+        folders = {shape: entry.folder / GIVEN for shape, entry in self.entries.items() if not entry.mesh}
+        brought = {shape: _shape_like(folder) for shape, folder in folders.items() if folder.is_dir()}
+        for shape, names in brought.items():
+            for name in set(names) - TAKEN.keys():
+                known = ", ".join(TAKEN)
+                raise UsageError(f"{folders[shape] / name}: cannot be given, only {known}; remove it")
+        return brought
 
 
 def find_catalogue(data: Path | str, category: str) -> MeshFolder:
@@ -154,10 +183,10 @@ def _shape_like(folder: Path) -> list[str]:
 def _shape_folders(folder: Path) -> dict[str, Entry]:
     """Entries of a ShapeNet class folder, also of shapes without a model; empty if it is none.
 
-    It is one if most folders in it that hold a mesh hold one by ShapeNet's name.
+    It is one if most folders in it that hold a mesh hold one by ShapeNet's name, or given artifacts.
     """
     names = _shape_like(folder)
-    usual = {name for name in names if any(os.path.isfile(folder / name / model) for model in _MODELS)}
+    usual = {name for name in names if any(os.path.exists(folder / name / one) for one in (*_MODELS, GIVEN))}
     if len(usual) <= sum(_any_mesh(folder / name) for name in names if name not in usual):
         return {}
     entries = {name: Entry(folder / name) for name in names}

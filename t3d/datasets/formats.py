@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,39 @@ def read_transform(path: Path) -> Transform:
     """The transform that `write_transform` wrote, bit by bit."""
     values = read_json(path)
     return Transform(np.array(values["offset"], dtype=np.float64), values["scale"], values["mode"])
+
+
+def read_normalization(path: Path) -> Transform:
+    """The transform in a `normalization.npz`, also in one of DeepSDF's `NormalizationParameters`.
+
+    Raises DataError where `offset` (3,) or `scale`, a positive number, is missing or not finite.
+    """
+    offset, scale = read_npz(path, "offset", "scale")
+    if offset.size != 3 or scale.size != 1 or not np.isfinite([*offset.flat, *scale.flat]).all():
+        raise DataError(
+            f"{path.name}: offset {offset.shape} and scale {scale.shape} are not a vector and a number"
+        )
+    if scale.item() <= 0:
+        raise DataError(f"{path.name}: scale {scale.item()} is not positive")
+    return Transform(offset.reshape(3).astype(np.float64), float(scale.item()))
+
+
+def write_normalization(path: Path, transform: Transform) -> None:
+    """Write a `normalization.npz`: `offset` (3,) and `scale` (), float64."""
+    write_npz(path, {"offset": transform.offset, "scale": np.array(transform.scale)})
+
+
+def read_npz(path: Path, *names: str) -> list[npt.NDArray[Any]]:
+    """Arrays of an NPZ file by name; objects are refused. Raises DataError for anything else."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = [archive[name] for name in names]
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path.name}: no NPZ file with {' and '.join(names)} ({reason})") from error
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        raise DataError(f"{path.name}: {' and '.join(names)} are not all numbers")
+    return arrays
 
 
 def write_samples(path: Path, pos: Samples, neg: Samples) -> None:

@@ -1,7 +1,9 @@
 """Pictures in memory and on disk: bounded decoding of textures, quick encoding of views."""
 
 import io
+import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +56,23 @@ def _check_size(image: Any) -> None:
         raise ValueError(f"more than {MAX_PIXELS:,} pixels")
 
 
-def write_png(path: Path, rgb: Pixels) -> None:
-    """Write (H, W, 3) or (H, W) bytes; fast rather than small, the same bytes for the same pixels."""
-    from PIL import Image
+def write_png(path: Path, rgb: Pixels | npt.NDArray[np.uint16]) -> None:
+    """Write (H, W), (H, W, 3) or (H, W, 4), bytes or uint16; the same file for the same pixels.
 
-    Image.fromarray(rgb).save(path, format="PNG", compress_level=1)
+    Fast rather than small. Rows are not filtered (PNG 1.2, section 6): on white, zlib's quickest level then
+    needs a third of the time of a common encoder's, and no more room.
+    """
+    height, width = rgb.shape[:2]
+    rows = np.zeros((height, 1 + rgb[0].nbytes), dtype=np.uint8)  # each begins with its filter's number
+    rows[:, 1:] = rgb.astype(rgb.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
+    kind = {1: 0, 3: 2, 4: 6}[rgb[0, 0].size]
+    path.write_bytes(png(width, height, 8 * rgb.itemsize, kind, zlib.compress(rows.data, 1)))
+
+
+def png(width: int, height: int, bits: int, kind: int, data: bytes) -> bytes:
+    """A PNG file of compressed rows: `bits` per number, colour type `kind` (PNG 1.2, 4.1.1)."""
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    )

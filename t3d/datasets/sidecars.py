@@ -24,23 +24,10 @@ _MTLLIB = re.compile(rb"(?:^|[\r\n])[ \t]*mtllib" + _LINE)
 _MAP = re.compile(rb"(?i)(?:^|[\r\n])[ \t]*(?:map_\w+|bump|disp|decal|refl|norm)" + _LINE)
 _URI = re.compile(rb'"uri"\s*:\s*("(?:[^"\\]|\\.){1,1024}")')
 _PLY_TEXTURE = re.compile(rb"(?:^|[\r\n])comment[ \t]+TextureFile" + _LINE)
-_MAP_OPTIONS = re.compile(
-    r"^(?:-\w+\s+(?:(?:on|off|[rgbmlz]|[-+]?[\d.]+(?:e[-+]?\d+)?)\s+)*)+", re.IGNORECASE
-)
-_SURFACE = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".ktx2",
-    ".basis",
-    ".dds",
-    ".bmp",
-    ".gif",
-    ".tga",
-    ".tif",
-    ".tiff",
-)
+MAP_OPTIONS = re.compile(r"^(?:-\w+\s+(?:(?:on|off|[rgbmlz]|[-+]?[\d.]+(?:e[-+]?\d+)?)\s+)*)+", re.IGNORECASE)
+"""What may stand before a texture's name in an MTL."""
+
+_SURFACE = tuple(".png .jpg .jpeg .webp .ktx2 .basis .dds .bmp .gif .tga .tif .tiff".split())
 
 
 @dataclass(frozen=True)
@@ -75,7 +62,7 @@ def obj_names(path: Path) -> list[str]:
 
 def mtl_names(path: Path) -> list[str]:
     """Textures that an MTL names, without the options before them (`-s 1 1 1 wood.png`)."""
-    return [_MAP_OPTIONS.sub("", _text(line)) for line in _matches(_MAP, path)]
+    return [MAP_OPTIONS.sub("", _text(line)) for line in _matches(_MAP, path)]
 
 
 def gltf_names(path: Path) -> list[str]:

@@ -18,7 +18,12 @@ ABSENT = "named by the split, not in the data set"
 UNNAMED = "in the data set, not named by the split"
 BEYOND = "beyond the first {} of its part (--limit)"
 
-_PART = re.compile(r"(?:^|[_\-. ])(train|test|val|valid|validation)(?=$|[_\-. ])", re.IGNORECASE)
+FAULTY = "named by {}, a list of faulty shapes"
+
+_PART = re.compile(
+    r"(?:^|[_\-. ])(train|test|val|valid|validation|error|excluded)(?=$|[_\-. ])", re.IGNORECASE
+)
+_PARTS = {"tra": "train", "val": "val", "tes": "test", "err": "excluded", "exc": "excluded"}
 
 
 @dataclass(frozen=True)
@@ -71,13 +76,20 @@ def listed_split(
 ) -> Split:
     """The split that files name: `..._train.json`, `..._test.json` and, if there is one, `..._val.json`.
 
-    Without one for validation that part is drawn from the training shapes. Repeated ids count once. Raises
+    Without one for validation that part is drawn from the training shapes. Repeated ids count once. Shapes of
+    an `..._error.json` are left out of all parts (protocol of the method's authors, `examples/error`). Raises
     UsageError where a part is missing or has no shape in the data set, or parts overlap.
     """
     named: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    faulty: dict[str, str] = {}
     for path in files:
-        named[_part(path)] += _unique(path, category_ids(path, category))
-    there = set(ids)
+        listed, part = _unique(path, category_ids(path, category)), _part(path)
+        if part == "excluded":
+            faulty |= dict.fromkeys(listed, FAULTY.format(path.name))
+        else:
+            named[part] += listed
+    there = set(ids).difference(faulty)
+    named = {part: [shape for shape in listed if shape not in faulty] for part, listed in named.items()}
     for part in ("train", "test"):
         if not named[part]:
             where = ", ".join(path.name for path in files)
@@ -97,7 +109,8 @@ def listed_split(
     parts = {part: sorted(there.intersection(shapes)) for part, shapes in named.items()}
     if not named["val"]:
         parts["val"], parts["train"] = _carved(parts["train"], seed, val_share)
-    excluded = dict.fromkeys(absent, ABSENT) | dict.fromkeys(there.difference(*named.values()), UNNAMED)
+    unnamed = dict.fromkeys(there.difference(*named.values()), UNNAMED)
+    excluded = dict.fromkeys(absent, ABSENT) | unnamed | faulty
     source = ", ".join(path.name for path in files)
     train, val, test = (tuple(parts[part]) for part in ("train", "val", "test"))
     return Split(train, val, test, source, excluded)
@@ -140,9 +153,9 @@ def _part(path: Path) -> str:
     names = {word.lower()[:3] for word in _PART.findall(path.stem)}
     if len(names) != 1:
         raise UsageError(
-            f"{path}: cannot tell its part; name it ..._train.json, ..._val.json or ..._test.json"
+            f"{path}: cannot tell its part; name it ..._train.json, ..._val, ..._test or ..._error.json"
         )
-    return {"tra": "train", "val": "val", "tes": "test"}[names.pop()]
+    return _PARTS[names.pop()]
 
 
 def _unique(path: Path, ids: list[str]) -> list[str]:

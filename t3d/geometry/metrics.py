@@ -1,55 +1,121 @@
 """Distances between shapes given as points, and how well such figures are known."""
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from t3d.geometry.mesh import Array
+from t3d.errors import UsageError
+from t3d.geometry.mesh import Array, Flags, Indices
 
-Cloud: TypeAlias = Any
+PointSet: TypeAlias = Any
 """Points (N, 3), N > 0, or the `tree` of them."""
 
 FEWEST = 10
 """Fewer values than this say too little about their spread for an interval."""
 
+LARGEST_MATCHING = 4096
+"""Rows of the largest matching that `earth_mover` solves: its table of distances has their square."""
 
-def tree(cloud: Cloud) -> Any:
-    """The `scipy.spatial.cKDTree` of a cloud, worth keeping where it is compared several times."""
+
+def tree(points: PointSet) -> Any:
+    """The `scipy.spatial.cKDTree` of points, worth keeping where they are compared several times."""
     from scipy.spatial import cKDTree
 
-    if isinstance(cloud, cKDTree):
-        return cloud
-    return cKDTree(np.asarray(cloud, dtype=np.float64), leafsize=64)  # fastest for 30,000 points a side
+    if isinstance(points, cKDTree):
+        return points
+    return cKDTree(np.asarray(points, dtype=np.float64), leafsize=64)  # fastest for 30,000 points a side
 
 
-def squared_distances(cloud: Cloud, target: Cloud) -> Array:
-    """(N,): squared distance from every point of `cloud` (N, 3) to the nearest point of `target`."""
-    cloud = tree(cloud)
-    order = cloud.indices  # neighbours in space after each other: the target's nodes stay in the cache
-    squared = np.empty(len(order))
-    squared[order] = np.square(tree(target).query(cloud.data[order])[0])
-    return squared
+def nearest(points: PointSet, target: PointSet) -> tuple[Array, Indices]:
+    """From each of `points` (N, 3) to the nearest point of `target`: distance (N,) and its index (N,)."""
+    points = tree(points)
+    order = points.indices  # neighbours in space after each other: the target's nodes stay in the cache
+    distance, index = np.empty(len(order)), np.empty(len(order), dtype=np.int64)
+    distance[order], index[order] = tree(target).query(points.data[order])
+    return distance, index
 
 
-def chamfer_l2(a: Cloud, b: Cloud) -> float:
+def squared_distances(points: PointSet, target: PointSet) -> Array:
+    """(N,): squared distance from every one of `points` (N, 3) to the nearest point of `target`."""
+    return np.square(nearest(points, target)[0])
+
+
+def chamfer(there: Array, back: Array, power: int, half: bool = False) -> float:
+    """Mean nearest distance of one set (N,) plus that of the other (M,), each distance to a power.
+
+    power 1 is what the field calls Chamfer-L1 (the distance itself is Euclidean all the same), 2 is
+    Chamfer-L2. half: the mean of the two directions instead of their sum. N and M may differ.
+    """
+    total = float((there**power).mean() + (back**power).mean())
+    return 0.5 * total if half else total
+
+
+def chamfer_l2(a: PointSet, b: PointSet) -> float:
     """Mean squared nearest distance from `a` to `b`, plus that from `b` to `a`, in squared units.
 
     Source: DeepSDF `deep_sdf/metrics/chamfer.py`.
     """
     a, b = tree(a), tree(b)
-    return float(squared_distances(a, b).mean() + squared_distances(b, a).mean())
+    return chamfer(nearest(a, b)[0], nearest(b, a)[0], 2)
 
 
-def sampling_floor(points: npt.NDArray[np.floating], rng: np.random.Generator) -> float:
-    """What `chamfer_l2` of two independent samplings of one surface comes to, N points (N, 3) each.
+def f_score(precision: float, recall: float) -> float:
+    """Harmonic mean of precision and recall; 0 where both are.
 
-    Measured between random halves of the points. The squared distance to the nearest of N random points
-    falls as 1/N (it is about A / (pi N) on a surface of area A), so halves are twice as far apart.
+    precision: share of predicted points nearer to the truth than a threshold; recall: share of true points
+    nearer to the prediction. Knapitsch et al., Tanks and Temples (2017), section 5.
+    """
+    total = precision + recall
+    return 2 * precision * recall / total if total else 0.0
+
+
+def normal_consistency(ours: Array, theirs: Array) -> float:
+    """Mean absolute cosine between unit normals (N, 3) and those at their nearest points (N, 3).
+
+    Blind to flipped normals. Occupancy Networks `im2mesh/eval.py`.
+    """
+    return float(np.abs(np.einsum("ij,ij->i", ours, theirs)).mean())
+
+
+def intersection_over_union(a: Flags, b: Flags) -> float:
+    """Share of the points (N,) inside either shape that are inside both; 1 where both are empty."""
+    union = int((a | b).sum())
+    return int((a & b).sum()) / union if union else 1.0
+
+
+def hausdorff(there: Array, back: Array) -> float:
+    """The farthest that a point of either set is from the other set, from the nearest distances of both."""
+    return float(max(there.max(), back.max()))
+
+
+def earth_mover(a: Array, b: Array) -> float:
+    """Least mean distance over which the mass of points a (N, 3) can be carried to points b (M, 3); exact.
+
+    Every point of a set has the same mass. Unequal counts are matched as lcm(N, M) shares, for which this is
+    still the optimum. UsageError where those are more than `LARGEST_MATCHING`: draw fewer points.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
+    shares = math.lcm(len(a), len(b))
+    if shares > LARGEST_MATCHING:
+        raise UsageError(f"matching {len(a)} with {len(b)} points is too much; draw the same few from both")
+    table = cdist(np.repeat(a, shares // len(a), axis=0), np.repeat(b, shares // len(b), axis=0))
+    return float(table[linear_sum_assignment(table)].mean())
+
+
+def sampling_floor(points: npt.NDArray[np.floating], rng: np.random.Generator, power: int = 2) -> float:
+    """What the (summed) `chamfer` of two independent samplings of one surface comes to, N points (N, 3) each.
+
+    Measured between random halves of the points, N > 1. The squared distance to the nearest of N random
+    points falls as 1/N (it is about A / (pi N) on a surface of area A), so halves are twice as far apart.
     """
     order = rng.permutation(len(points))
     half = len(points) // 2
-    return chamfer_l2(points[order[:half]], points[order[half : 2 * half]]) / 2
+    a, b = tree(points[order[:half]]), tree(points[order[half : 2 * half]])
+    return chamfer(nearest(a, b)[0], nearest(b, a)[0], power) / 2.0 ** (power / 2)
 
 
 def median_interval(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,19 +66,22 @@ def same_surface(parts: Sequence[Part], mesh: Mesh) -> bool:
 
 
 class Corners:
-    """Values that vary linearly over each triangle: K numbers at each corner."""
+    """Values that vary linearly over each triangle: K <= 4 numbers at each corner."""
 
     def __init__(self, values: Floats) -> None:
         """values: (F, 3, K)."""
-        self._first = np.ascontiguousarray(values[:, 0])
-        self._along = [values[:, corner] - values[:, 0] for corner in (1, 2)]
+        self._width = values.shape[2]
+        stored = 1 << (self._width - 1).bit_length()  # NumPy takes rows of 8 or 16 bytes fastest
+        padded = np.pad(values, [(0, 0), (0, 0), (0, stored - self._width)])
+        self._first = np.ascontiguousarray(padded[:, 0])
+        self._along = [padded[:, corner] - padded[:, 0] for corner in (1, 2)]
 
-    def at(self, face: NDArray[np.int64], inside: Floats) -> Floats:
+    def at(self, face: NDArray[np.integer[Any]], inside: Floats) -> Floats:
         """Values (N, K) on faces (N,) at Embree's barycentric (u, v), `inside` (N, 2)."""
         mixed = self._first.take(face, axis=0)
         for corner, along in enumerate(self._along):
             mixed += along.take(face, axis=0) * inside[:, corner, None]
-        return mixed
+        return mixed[:, : self._width]
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,10 @@ class Soup:
 
     vertices (V, 3), faces (F, 3); normals (F, 3) of the planes; smooth: normals at corners, on the plane
     normal's side, or None if all is flat; rgba (F, 4), linear, times `colors` at corners, if any; uv at
-    corners, or None; texture (F,) index into `textures`, -1 for none; densities: texels per unit of length,
-    by texture; cutoff (F,): 0 blends, infinite is opaque; behind (F,): which face is seen from the back, or
-    None if no two faces share their place. Of faces that do, all but the first are without extent in `faces`.
+    corners, or None; texture (F,) index into `textures`, -1 for none; density (F,): texels per unit of
+    length, 0 without texture; cutoff (F,): 0 blends, infinite is opaque; behind (F,): which face is seen from
+    the back, or None if no two faces share their place. Of faces that do, all but the first are without
+    extent in `faces`.
     """
 
     vertices: Floats
@@ -100,7 +105,7 @@ class Soup:
     uv: Corners | None
     texture: NDArray[np.int32]
     textures: list[Texture]
-    densities: list[float]
+    density: Floats
     cutoff: Floats
     behind: NDArray[np.int64] | None
 
@@ -136,7 +141,7 @@ def join(parts: Sequence[Part]) -> Soup:
         uv=None if uv is None else Corners(uv),
         texture=texture,
         textures=textures,
-        densities=[_density(t, vertices[faces], uv, texture == i) for i, t in enumerate(textures)],
+        density=_density(textures, texture, vertices[faces], uv),
         cutoff=np.repeat([_cutoff(part.material) for part in parts], counts).astype(np.float32),
         behind=twins.behind if hidden.any() else None,
     )
@@ -248,13 +253,19 @@ def _textures(parts: Sequence[Part]) -> tuple[list[int], list[Texture]]:
     return index, textures
 
 
-def _density(texture: Texture, corners: Floats, uv: Floats | None, chosen: NDArray[np.bool_]) -> float:
-    """Texels per unit of length on the chosen faces, on average by area."""
-    assert uv is not None
-    edges, sides = corners[chosen, 1:] - corners[chosen, :1], uv[chosen, 1:] - uv[chosen, :1]
-    area = float(np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1).sum(dtype=np.float64))
-    covered = float(np.abs(np.linalg.det(sides.astype(np.float64))).sum())
-    return float(np.sqrt(covered * texture.pixels.shape[0] * texture.pixels.shape[1] / max(area, 1e-12)))
+def _density(
+    textures: Sequence[Texture], texture: NDArray[np.int32], corners: Floats, uv: Floats | None
+) -> Floats:
+    """Texels per unit of length (F,), the geometric mean over directions."""
+    if uv is None:
+        return np.zeros(len(texture), np.float32)
+    edges, sides = corners[:, 1:] - corners[:, :1], uv[:, 1:] - uv[:, :1]
+    area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
+    covered = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
+    sizes = [float(np.prod(one.pixels.shape[:2])) for one in textures]
+    texels = np.array([*sizes, 0.0], dtype=np.float32).take(texture, mode="wrap")
+    density: Floats = np.sqrt(covered * texels / np.maximum(area, _TINY))
+    return density
 
 
 def _cutoff(material: Material) -> float:

@@ -1,50 +1,65 @@
 """Pictures of shapes by casting rays on the CPU (Embree through Open3D): no display, no OpenGL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t3d.geometry.cameras import Camera, extreme_points, project
+from t3d.geometry.cameras import Camera, extreme_points
+from t3d.geometry.image import Image, Maps
+from t3d.geometry.lattice import Lattice, lattice
 from t3d.geometry.parts import Material, Part, join, plain
-from t3d.geometry.shading import Floats, encode, irradiance
+from t3d.geometry.shading import Atlas, Floats, encode, irradiance
 
-__all__ = ["Image", "Material", "Part", "Renderer", "plain", "render"]
+__all__ = ["Image", "Maps", "Material", "Part", "Renderer", "plain", "render"]
 
-_EIGHT = [(1, -3), (-1, 3), (5, 1), (-3, -5), (-5, 5), (-7, -1), (3, 7), (7, -7)]
-_FOUR = [(2, -6), (6, 2), (-2, 6), (-6, -2)]
-OUTLINE_OFFSETS, INNER_OFFSETS = (np.array(grid, np.float32) / np.float32(16) for grid in (_EIGHT, _FOUR))
-"""Where in a pixel, from its centre, more rays are cast at outlines and at edges within the shape: Direct3D's
-patterns of eight and of four, no two in one row or column."""
+OFFSETS = np.array([(7, 3, 0), (13, 7, 0), (3, 9, 0), (9, 13, 0)], np.float32) / np.float32(16)
+"""Where in a pixel, from its upper left, rays are added at edges; (4, 3) with zeros: a turned square."""
 
-COLOR_STEP = 8
-"""Pixels whose neighbour on another face differs """
+INNER = 0.75
+"""What those count beside the corners: so coverage by half-planes is best, off by 0.054 on average."""
+
+STEPS = np.array([0.05, 0.05, 0.05, 0.02], np.float32)
+"""Pixels are smoothed whose corners show different faces and differ by more in the square root of a linear
+colour, which is close to sRGB, or of opacity."""
 
 LAYERS = 8
 """At most so many see-through surfaces behind one another are drawn."""
 
 _STEP = np.float32(1e-5)  # past a surface that lets light through, so as not to meet it again
+_EMPTY = 0x00FFFFFF  # white, covered by nothing: RGBA bytes as a little-endian number
+
+Whole = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
-class Image:
-    """A picture on white. rgb: (H, W, 3) sRGB bytes. mask: (H, W) bytes, the coverage of each pixel.
-
-    rgb = mask / 255 * own colour + (1 - mask / 255) * 255, on sRGB codes, so the background can be replaced.
+class _View:
+    """A camera as rays need it. rays: (3, 6), from (x, y, 1) in pixels to origin and direction. face (F,):
+    what is drawn where a face is met, from the side seen; facing (F,), 0 or 1: whether that is the side of
+    its normal; away (F,): the eye's distance from its plane.
     """
 
-    rgb: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
+    fl: float
+    rays: Floats
+    face: NDArray[np.int32]
+    facing: NDArray[np.int8]
+    away: Floats
 
 
 @dataclass(frozen=True)
-class _Samples:
-    """What rays saw: premultiplied linear colour (N, 3), opacity (N,), first face met or -1 (N,)."""
+class _Hits:
+    """Rays that met something: their numbers, faces met, (u, v) on them (N, 2), depths; (N,) each."""
 
-    rgb: Floats
-    alpha: Floats
-    face: NDArray[np.int64]
+    ray: Whole
+    face: NDArray[np.int32]
+    inside: Floats
+    depth: Floats
+
+
+Shade = Callable[[_View, _Hits], Floats]
+"""Linear RGB times opacity, and opacity, (N, 4), of hits."""
 
 
 def render(parts: Sequence[Part], camera: Camera) -> Image:
@@ -61,195 +76,187 @@ class Renderer:
     def __init__(self, parts: Sequence[Part], threads: int = 1) -> None:
         import open3d
 
-        self._soup = join(parts)
-        self._threads = threads
-        self._outline = extreme_points(self._soup.vertices[np.unique(self._soup.faces)])
+        soup = self._soup = join(parts)
+        self._opaque, self._threads = soup.opaque, threads
+        self._outline = extreme_points(soup.vertices[np.unique(soup.faces)])
         self._scene = open3d.t.geometry.RaycastingScene(nthreads=threads)
-        tensor = open3d.core.Tensor.from_numpy
-        self._tensor = tensor
-        self._scene.add_triangles(tensor(self._soup.vertices), tensor(self._soup.faces))
-        sides = [irradiance(-self._soup.normals), irradiance(self._soup.normals)]
-        self._flat_light = np.stack(sides, axis=1).ravel()
+        self._tensor = open3d.core.Tensor.from_numpy
+        self._scene.add_triangles(self._tensor(soup.vertices), self._tensor(soup.faces))
+        self._planes = np.einsum("fi,fi->f", soup.normals, soup.vertices[soup.faces[:, 0]])
+        self._atlas = Atlas(soup.textures) if soup.textures else None
+        self._lit = np.repeat(soup.rgba, 2, axis=0)
+        if soup.smooth is None:
+            sides = [irradiance(-soup.normals), irradiance(soup.normals)]
+            self._lit[:, :3] *= np.stack(sides, axis=1).reshape(-1, 1)
 
     def render(self, camera: Camera) -> Image:
-        """The shape from `camera`: one ray per pixel, eight more where that shows an edge."""
-        rgb = np.full((camera.height, camera.width, 3), 255, dtype=np.uint8)
-        mask = np.zeros((camera.height, camera.width), dtype=np.uint8)
-        left, top, right, bottom = self._window(camera)
-        if left < right and top < bottom:
-            window = np.s_[top:bottom, left:right]
-            seen = self._draw(camera, left, top, right, bottom)
-            rgb[window], mask[window] = seen.rgb, seen.mask
+        """The shape from `camera`: a ray per corner of a pixel, four more within where these show an edge."""
+        rgb = np.full((camera.height, camera.width, 3), 255, np.uint8)
+        mask = np.zeros((camera.height, camera.width), np.uint8)
+        grid = lattice(self._outline, camera, 0)
+        if len(grid.near):
+            drawn = self._draw(self._view(camera), grid)
+            window = np.s_[grid.top : grid.top + len(drawn), grid.left : grid.left + drawn.shape[1]]
+            rgb[window], mask[window] = drawn[..., :3], drawn[..., 3]
         return Image(rgb, mask)
 
-    def _window(self, camera: Camera) -> tuple[int, int, int, int]:
-        """Pixels that can see anything: left, top, right, bottom (exclusive); all if too near to tell."""
-        pixels = project(self._outline, camera)
-        if not np.isfinite(pixels).all():
-            return 0, 0, camera.width, camera.height
-        low = np.clip(np.floor(pixels.min(axis=0)) - 1, 0, (camera.width, camera.height))
-        high = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, (camera.width, camera.height))
-        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+    def _draw(self, view: _View, grid: Lattice) -> NDArray[np.uint8]:
+        """Colours and coverage (height - 1, width - 1, 4) of the pixels between the spots of a grid."""
+        height, width = grid.height, grid.width
+        rgba, face = self._trace(view, grid.at(grid.near), grid.near, height * width)
+        lines = rgba[:-width] + rgba[width:]
+        mean = (lines[:-1] + lines[1:]) * np.float32(0.25)  # the last of each line belongs to no pixel
+        shown = mean[:, 3] > 0
+        shown[width - 1 :: width] = False
+        corners = np.flatnonzero(shown)
+        edge = self._edges(rgba, face, corners, width)
+        total = mean.take(corners, axis=0)
+        within = (grid.at(corners.take(edge)) + OFFSETS[:, None]).reshape(-1, 3)
+        seen, _ = self._trace(view, within, np.arange(len(within)), len(within))
+        inner = seen.reshape(4, -1, 4).sum(axis=0) * np.float32(INNER / 4)
+        total[edge] = inner + total.take(edge, axis=0) * np.float32(1 - INNER)
+        picture = np.full((height - 1) * width, _EMPTY, dtype="<u4")
+        picture[corners] = _packed(total)
+        return picture.view(np.uint8).reshape(height - 1, width, 4)[:, :-1]
 
-    def _draw(self, camera: Camera, left: int, top: int, right: int, bottom: int) -> Image:
-        """A window of the picture."""
-        shape = (bottom - top, right - left)
-        y, x = np.mgrid[top:bottom, left:right].reshape(2, -1).astype(np.float32) + np.float32(0.5)
-        levels = self._levels(camera)
-        samples = self._trace(camera, x, y, levels)
-        picture = _composite(samples.rgb, samples.alpha)
-        outline, inner = _edges(picture, samples, shape, self._soup.opaque)
-        for pixels, offsets in ((outline, OUTLINE_OFFSETS), (inner, INNER_OFFSETS)):
-            if len(pixels):
-                across, down = ((v[pixels, None] + offsets[:, i]).ravel() for i, v in enumerate((x, y)))
-                _average(samples, pixels, self._trace(camera, across, down, levels))
-                picture[pixels] = _composite(samples.rgb[pixels], samples.alpha[pixels])
-        mask = np.round(samples.alpha * 255).astype(np.uint8)
-        return Image(picture.reshape(*shape, 3), mask.reshape(shape))
+    def maps(self, camera: Camera) -> Maps:
+        """What the ray through the middle of each pixel meets first that is not wholly transparent."""
+        grid = lattice(self._outline, camera, 0.5)
+        shape = (camera.height, camera.width)
+        depth, normals = np.full(shape, np.inf, np.float32), np.zeros((*shape, 3), np.float32)
+        albedo = np.full((*shape, 3), 255, np.uint8)
+        if len(grid.near):
+            spots, view = grid.at(grid.near), self._view(camera)
+            column, row = spots.astype(np.int64)[:, :2].T
+            for hits, rgba in self._layers(view, spots, self._unlit):
+                at = row.take(hits.ray), column.take(hits.ray)
+                fresh = np.isinf(depth[at]) & (rgba[:, 3] > 0)
+                at = at[0][fresh], at[1][fresh]
+                depth[at], normals[at] = hits.depth[fresh], self._normals(view, hits)[fresh]
+                albedo[at] = encode(rgba[fresh, :3] / rgba[fresh, 3:])
+        return Maps(depth, normals @ camera.c2w[:3, :3].astype(np.float32), albedo)
 
-    def _levels(self, camera: Camera) -> list[int]:
-        """Which copy of each texture suits the size of the shape in the picture."""
-        distance = float(np.linalg.norm(camera.eye - self._outline.mean(axis=0)))
-        return [
-            texture.level_for(density * distance / camera.fl)
-            for texture, density in zip(self._soup.textures, self._soup.densities, strict=True)
-        ]
+    def _view(self, camera: Camera) -> _View:
+        soup, eye = self._soup, camera.eye
+        right, up, back = camera.c2w[:3, :3].T
+        corner = (camera.cy * up - camera.cx * right) / camera.fl - back
+        rays = np.zeros((3, 6))
+        rays[:, 3:], rays[2, :3] = (right / camera.fl, -up / camera.fl, corner), eye
+        away = soup.normals @ eye.astype(np.float32) - self._planes
+        front = away > 0
+        every = np.arange(len(away), dtype=np.int32)
+        face = every if soup.behind is None else np.where(front, every, soup.behind).astype(np.int32)
+        return _View(camera.fl, rays.astype(np.float32), face, front.view(np.int8), np.abs(away))
 
-    def _trace(self, camera: Camera, x: Floats, y: Floats, levels: list[int]) -> _Samples:
-        """What rays through pixel positions (N,) see."""
-        rays = _rays(camera, x, y)
-        count = len(rays)
-        samples = _Samples(np.zeros((count, 3), np.float32), np.zeros(count, np.float32), np.full(count, -1))
-        hits = self._cast(rays)
-        rgb, alpha = self._shade(hits, levels)
-        samples.face[hits.ray], samples.rgb[hits.ray], samples.alpha[hits.ray] = hits.face, rgb, alpha
-        if not self._soup.opaque:
-            self._see_through(samples, rays, hits, levels)
-        return samples
+    def _trace(
+        self, view: _View, spots: Floats, number: Whole, size: int
+    ) -> tuple[Floats, NDArray[np.int32]]:
+        """What rays through spots (N, 3) see, each in the row `number` (N,) says of `size`.
 
-    def _see_through(self, samples: _Samples, rays: Floats, hits: "_Hits", levels: list[int]) -> None:
-        """Follow rays on, through what lets light pass."""
-        here = np.arange(len(rays))
-        for _ in range(LAYERS - 1):
-            onward = np.flatnonzero(samples.alpha[here[hits.ray]] < 0.99)
-            if not len(onward):
+        Linear RGBA (size, 4), premultiplied, and the first face met or -1, (size,).
+        """
+        seen, face = np.zeros((size, 4), np.float32), np.full(size, -1, np.int32)
+        for layer, (hits, rgba) in enumerate(self._layers(view, spots, self._shade)):
+            where = number.take(hits.ray)
+            if layer:
+                before = seen.take(where, axis=0)
+                seen[where] = before + rgba * (1 - before[:, 3:])
+            else:
+                _items(seen)[where], face[where] = _items(rgba), hits.face
+        return seen, face
+
+    def _layers(self, view: _View, spots: Floats, shade: Shade) -> Iterator[tuple[_Hits, Floats]]:
+        """What rays meet first, then what those meet behind it that were let through, and so on."""
+        number: Whole = np.arange(len(spots))
+        rays = spots @ view.rays
+        start = np.zeros(len(spots), np.float32)
+        for _ in range(1 if self._opaque else LAYERS):
+            found = self._scene.cast_rays(self._tensor(rays), self._threads)
+            met = found["primitive_ids"].numpy().view(np.int32)
+            ray = np.flatnonzero(met >= 0)
+            inside, depth = (found[name].numpy().take(ray, axis=0) for name in ("primitive_uvs", "t_hit"))
+            depth += start.take(ray)
+            hits = _Hits(number.take(ray), view.face.take(met.take(ray)), inside, depth)
+            rgba = shade(view, hits)
+            yield hits, rgba
+            onward = np.flatnonzero(rgba[:, 3] < 0.99)
+            if self._opaque or not len(onward):
                 return
-            kept = hits.ray[onward]
-            here, rays = here[kept], rays[kept]
-            rays[:, :3] += rays[:, 3:] * (hits.depth[onward] + _STEP * (1 + hits.depth[onward]))[:, None]
-            hits = self._cast(rays)
-            rgb, alpha = self._shade(hits, levels)
-            where = here[hits.ray]
-            alpha = alpha * (1 - samples.alpha[where])
-            samples.rgb[where] += rgb * (1 - samples.alpha[where])[:, None]
-            samples.alpha[where] += alpha
+            number, start = hits.ray.take(onward), (depth * (1 + _STEP) + _STEP).take(onward)
+            rays = spots.take(number, axis=0) @ view.rays
+            rays[:, :3] += rays[:, 3:] * start[:, None]
 
-    def _cast(self, rays: Floats) -> "_Hits":
-        found = self._scene.cast_rays(self._tensor(rays), self._threads)
-        depth = found["t_hit"].numpy()
-        ray = np.flatnonzero(np.isfinite(depth))
-        face = found["primitive_ids"].numpy().take(ray).astype(np.int64)
-        inside = found["primitive_uvs"].numpy().take(ray, axis=0)
-        normals, directions = self._soup.normals.take(face, axis=0), rays[:, 3:].take(ray, axis=0)
-        facing = np.einsum("ni,ni->n", normals, directions) < 0
-        if self._soup.behind is not None:
-            face = np.where(facing, face, self._soup.behind.take(face))
-        return _Hits(ray, face, inside, depth.take(ray), facing)
+    def _edges(self, rgba: Floats, face: NDArray[np.int32], corners: Whole, width: int) -> Whole:
+        """Which of some pixels (P,), by place, need more rays.
 
-    def _shade(self, hits: "_Hits", levels: list[int]) -> tuple[Floats, Floats]:
-        """Premultiplied linear colour (N, 3) and opacity (N,) of hits."""
+        rgba (N, 4), face (N,): at spots, rows of `width`; corners (P,): the number of the upper left spots.
+        """
+        chosen, steps = np.arange(len(corners)), (0, 1, width, width + 1)
+        if self._opaque:
+            first, *others = (face.take(corners + step) for step in steps)
+            differ = (first != others[0]) | (first != others[1]) | (first != others[2])
+            chosen = np.flatnonzero(differ)
+            corners = corners.take(chosen)
+        four = [rgba.take(corners + step, axis=0) for step in steps]
+        high = np.maximum(np.maximum(four[0], four[1]), np.maximum(four[2], four[3]))
+        low = np.minimum(np.minimum(four[0], four[1]), np.minimum(four[2], four[3]))
+        apart = np.sqrt(high) - np.sqrt(low) > STEPS
+        return chosen[apart.view(np.uint32).reshape(-1) != 0]
+
+    def _shade(self, view: _View, hits: _Hits) -> Floats:
+        rgba = self._lit.take(2 * hits.face + view.facing.take(hits.face), axis=0)
+        if self._soup.smooth is not None:
+            rgba[:, :3] *= irradiance(self._normals(view, hits))[:, None]
+        return self._finished(view, hits, rgba)
+
+    def _unlit(self, view: _View, hits: _Hits) -> Floats:
+        return self._finished(view, hits, self._soup.rgba.take(hits.face, axis=0))
+
+    def _finished(self, view: _View, hits: _Hits, rgba: Floats) -> Floats:
+        """Faces' colours times those of vertices and textures, times opacity."""
         soup, face = self._soup, hits.face
-        if soup.smooth is None:
-            light = self._flat_light.take(2 * face + hits.facing)
-        else:
-            light = _smooth_light(soup.smooth.at(face, hits.inside), hits.facing)
-        rgba = soup.rgba.take(face, axis=0)
         if soup.colors is not None:
             rgba *= soup.colors.at(face, hits.inside)
-        if soup.uv is not None:
-            self._apply_textures(rgba, hits, levels)
-        if soup.opaque:
-            return rgba[:, :3] * light[:, None], np.ones(len(face), np.float32)
-        cutoff = soup.cutoff[face]
+        if self._atlas is not None and soup.uv is not None:
+            texture = soup.texture.take(face)
+            steep = hits.depth / np.maximum(view.away.take(face), np.float32(1e-3) * hits.depth)
+            texels = soup.density.take(face) * hits.depth * np.sqrt(steep) / np.float32(view.fl)
+            here = np.flatnonzero(texture >= 0)
+            if len(here) == len(face):
+                rgba *= self._atlas.sample(soup.uv.at(face, hits.inside), texture, texels)
+            else:
+                uv = soup.uv.at(face.take(here), hits.inside.take(here, axis=0))
+                rgba[here] *= self._atlas.sample(uv, texture.take(here), texels.take(here))
+        if self._opaque:
+            rgba[:, 3] = 1
+            return rgba
+        cutoff = soup.cutoff.take(face)
         alpha = np.where(cutoff == 0, rgba[:, 3], np.where(np.isinf(cutoff), 1, rgba[:, 3] >= cutoff))
-        alpha = alpha.astype(np.float32)
-        return rgba[:, :3] * (light * alpha)[:, None], alpha
+        rgba[:, 3] = 1
+        return rgba * alpha[:, None].astype(np.float32)
 
-    def _apply_textures(self, rgba: Floats, hits: "_Hits", levels: list[int]) -> None:
-        soup = self._soup
-        assert soup.uv is not None
-        index = soup.texture.take(hits.face)
-        uv = soup.uv.at(hits.face, hits.inside)
-        for number, texture in enumerate(soup.textures):
-            here = np.flatnonzero(index == number)
-            if len(here) == len(index):
-                rgba *= texture.sample(uv, levels[number])
-            elif len(here):
-                rgba[here] *= texture.sample(uv[here], levels[number])
+    def _normals(self, view: _View, hits: _Hits) -> Floats:
+        """Unit normals (N, 3) in the world, interpolated where the shape has some, of the side seen."""
+        side = 2 * view.facing.take(hits.face) - np.int8(1)
+        if self._soup.smooth is None:
+            return self._soup.normals.take(hits.face, axis=0) * side[:, None]
+        normals = self._soup.smooth.at(hits.face, hits.inside)
+        squared = np.einsum("ni,ni->n", normals, normals)
+        return normals * (side / np.sqrt(np.maximum(squared, np.float32(1e-12))))[:, None]
 
 
-@dataclass(frozen=True)
-class _Hits:
-    """Rays that met something: their numbers, faces, (u, v) on them (N, 2), depths, whether the side seen is
-    the one the faces' normals point to; (N,) each.
-    """
-
-    ray: NDArray[np.int64]
-    face: NDArray[np.int64]
-    inside: Floats
-    depth: Floats
-    facing: NDArray[np.bool_]
+def _items(rgba: Floats) -> NDArray[np.complex128]:
+    """Rows of four numbers (N, 4) as one item of 16 bytes each, (N,): NumPy moves those fastest."""
+    return rgba.view(np.complex128).reshape(-1)
 
 
-def _rays(camera: Camera, x: Floats, y: Floats) -> Floats:
-    """Origins and directions (N, 6) through pixel positions (N,); hit distances are depths along the axis."""
-    right, up, back = camera.c2w[:3, :3].T
-    corner = (camera.cy * up - camera.cx * right) / camera.fl - back
-    rays = np.empty((len(x), 6), dtype=np.float32)
-    rays[:, :3] = camera.eye
-    pixels = np.stack([x, y, np.ones_like(x)], axis=1)
-    rays[:, 3:] = pixels @ np.stack([right / camera.fl, -up / camera.fl, corner]).astype(np.float32)
-    return rays
-
-
-def _smooth_light(normals: Floats, facing: NDArray[np.bool_]) -> Floats:
-    """Irradiance (N,) at interpolated normals (N, 3), turned to the side that is seen."""
-    squared = np.einsum("ni,ni->n", normals, normals)
-    scale = np.where(facing, np.float32(1), np.float32(-1)) / np.sqrt(np.maximum(squared, np.float32(1e-12)))
-    return irradiance(normals * scale[:, None])
-
-
-def _average(samples: _Samples, pixels: NDArray[np.int64], more: _Samples) -> None:
-    """Take more samples of pixels (P,), P rows of S, into account, the one at the centre as one of them."""
-    rgb, alpha = more.rgb.reshape(len(pixels), -1, 3), more.alpha.reshape(len(pixels), -1)
-    share = np.float32(1 / (1 + alpha.shape[1]))
-    samples.rgb[pixels] = (samples.rgb[pixels] + np.einsum("psk->pk", rgb)) * share
-    samples.alpha[pixels] = (samples.alpha[pixels] + np.einsum("ps->p", alpha)) * share
-
-
-def _composite(rgb: Floats, alpha: Floats) -> NDArray[np.uint8]:
-    """Bytes (N, 3) on white of premultiplied linear colours, mixed on sRGB codes as `Image` says."""
-    opacity = alpha[:, None]
-    own = encode(rgb / np.maximum(opacity, np.float32(1e-6)))
-    return np.round(255 + (own - np.float32(255)) * opacity).astype(np.uint8)
-
-
-def _edges(
-    picture: NDArray[np.uint8], samples: _Samples, shape: tuple[int, int], opaque: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels of the window, by number, that differ so much from a neighbour that one ray is too few.
-
-    First those where opacity differs, then the others: another face and another colour.
-    """
-    colors, alpha = picture.reshape(*shape, 3).astype(np.int16), samples.alpha.reshape(shape)
-    face = samples.face.reshape(shape)
-    outline, inner = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for one, other in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
-        differ = (np.abs(colors[one] - colors[other]) > COLOR_STEP).any(axis=2)
-        if opaque:
-            differ &= face[one] != face[other]
-        opacity = np.abs(alpha[one] - alpha[other]) > 1 / 64
-        for side in (one, other):
-            inner[side] |= differ
-            outline[side] |= opacity
-    return np.flatnonzero(outline), np.flatnonzero(inner & ~outline)
+def _packed(rgba: Floats) -> NDArray[np.uint32]:
+    """Pixels (N,) on white, RGBA bytes as one number, of premultiplied linear colours; see `Image`."""
+    codes = encode(rgba)
+    codes[:, 3] = 255
+    part = np.flatnonzero(rgba[:, 3] < 0.999)
+    mixed = encode(rgba.take(part, axis=0) / rgba[part, 3:]) - np.float32(255)
+    coverage = np.round(255 * rgba[part, 3:])
+    codes[part] = np.round(255 + mixed * coverage / np.float32(255))
+    codes[part, 3] = coverage[:, 0]
+    return codes.view("<u4").reshape(-1)

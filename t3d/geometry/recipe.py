@@ -1,14 +1,14 @@
-"""Where the 50 easy and 50 hard cameras of the published data stand (`2d_render/render.py`).
+"""Where the 50 easy and 50 hard cameras of the published data stand (`2d_render/render.py`), and others.
 
 All lengths are in the render frame: box-centred, bounding-box diagonal 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t3d.geometry.cameras import Camera, centred, look_at
+from t3d.geometry.cameras import Camera, centred, look_at, scaled
 
 Array = NDArray[np.float64]
 Range = tuple[float, float]
@@ -16,6 +16,9 @@ Range = tuple[float, float]
 LENS_MM, SENSOR_MM = 35.0, 32.0
 """Focal length over sensor width of the recipe's lens: 245 pixels at a size of 224, a field of view of 49.1
 degrees."""
+
+GOLDEN_ANGLE = 180.0 * (3 - 5**0.5)
+"""Degrees from one point of a Fibonacci sphere to the next: a circle's lesser part in golden section."""
 
 MARGIN = 1.0
 """Pixels kept free at every border when a view is accepted."""
@@ -39,7 +42,7 @@ class Level:
 
 @dataclass(frozen=True)
 class View:
-    """One drawn camera and how it came about; `camera` is in the render frame.
+    """One drawn camera and how it came about; `camera` is in the render frame until `in_frame` moves it.
 
     azimuth_deg: 0 sees the shape from +x, 90 from +z, 270 from -z, its front. distance: from the centre as
     shifted, the camera's own target. tries: how many draws it took. fitted: whether no draw showed the
@@ -62,6 +65,48 @@ def draw_views(outline: Array, level: Level, count: int, size: int, rng: np.rand
     replaced, `max_tries` times at most; then the last one is moved back until the shape fits.
     """
     return [_draw_view(outline, level, (i + 1) * 360.0 / count, size, rng) for i in range(count)]
+
+
+def ring_views(level: Level, count: int, size: int) -> list[View]:
+    """Cameras evenly round the shape at the middle of the level's elevations and (first) distances.
+
+    The azimuths are those of `draw_views` without the jitter. Whether the shape fits is not asked.
+    """
+    elevation, distance = float(np.mean(level.elevation)), float(np.mean(level.distance[0]))
+    return [_still((i + 1) * 360.0 / count, elevation, distance, size) for i in range(count)]
+
+
+def sphere_views(level: Level, count: int, size: int, turn_deg: float = 0.0) -> list[View]:
+    """Cameras evenly over the whole sphere at the middle of the level's (first) distances.
+
+    A Fibonacci sphere: equal steps in height, the golden angle in azimuth, all turned by `turn_deg` about
+    the vertical. Whether the shape fits is not asked.
+    """
+    azimuths = (turn_deg + GOLDEN_ANGLE * np.arange(count)) % 360.0
+    elevations = np.degrees(np.arcsin(1 - (2 * np.arange(count) + 1) / count))
+    angles = zip(azimuths.tolist(), elevations.tolist(), strict=True)
+    return [_still(*pair, float(np.mean(level.distance[0])), size) for pair in angles]
+
+
+def given_view(camera: Camera) -> View:
+    """A camera from elsewhere, which may look anywhere, as a view; its angles are those of its place."""
+    distance = float(np.linalg.norm(camera.eye))
+    x, y, z = (camera.eye / max(distance, 1e-12)).tolist()
+    azimuth, elevation = np.degrees([np.arctan2(z, x), np.arcsin(y)]).tolist()
+    return View(camera, azimuth % 360.0, elevation, distance, (0.0, 0.0, 0.0), 1, False)
+
+
+def in_frame(view: View, length: float, origin: Array) -> View:
+    """The view with its camera moved to a frame in which the shape's box has a diagonal of `length` and its
+    centre at `origin` (3,).
+    """
+    return replace(view, camera=scaled(view.camera, length, origin))
+
+
+def _still(azimuth_deg: float, elevation_deg: float, distance: float, size: int) -> View:
+    c2w = look_at(distance * towards(azimuth_deg, elevation_deg), (0.0, 0.0, 0.0))
+    camera = centred(c2w, focal_length(size), size)
+    return View(camera, azimuth_deg, elevation_deg, distance, (0.0, 0.0, 0.0), 1, False)
 
 
 def _draw_view(outline: Array, level: Level, azimuth: float, size: int, rng: np.random.Generator) -> View:

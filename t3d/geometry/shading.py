@@ -1,6 +1,7 @@
 """Colour spaces, lights and textures: what turns a point seen on a surface into a colour."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ faces stay distinct from the background and undersides are not black."""
 _LIGHTS = np.array([SUN, SECOND_SUN, (0.0, 0.25, 0.0)], dtype=np.float32).T
 _ENERGIES = np.array([1.0, 0.5, 1.0], dtype=np.float32)
 _CODES = 4096
+_BYTE, _FULL = np.float32(255), np.float32(65535)
 
 
 def irradiance(normals: Floats) -> Floats:
@@ -43,7 +45,9 @@ def decode(srgb: NDArray[np.uint8]) -> Floats:
 
 def encode(linear: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """The sRGB bytes of linear values, any shape; values outside [0, 1] are clipped."""
-    return _ENCODED[(np.clip(linear, 0.0, 1.0) * (_CODES - 1) + 0.5).astype(np.int32)]
+    codes = np.multiply(linear, _CODES - 1, dtype=np.float32)
+    codes += np.float32(0.5)
+    return _ENCODED.take(codes.astype(np.intp), mode="clip")
 
 
 def _decoded() -> Floats:
@@ -62,54 +66,79 @@ _DECODED = _decoded()
 _ENCODED = _encoded()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Texture:
-    """A picture that repeats in both directions, with coarser and coarser copies against aliasing."""
+    """A picture that repeats in both directions."""
 
     pixels: NDArray[np.uint8]
     """(H, W, 4) sRGB and alpha; the first row is at v = 1."""
 
-    _levels: list[Floats] = field(default_factory=list)
+    def copies(self) -> Iterator[NDArray[np.uint16]]:
+        """The picture in linear light, in 16 bits, then coarser and coarser copies, down to a texel."""
+        texels = np.concatenate([_DECODED.take(self.pixels[..., :3]), self.pixels[..., 3:] / _BYTE], axis=2)
+        while True:
+            yield (texels * _FULL + np.float32(0.5)).astype(np.uint16)
+            if texels.shape[:2] == (1, 1):
+                return
+            texels = _halved(texels)
 
-    def level_for(self, texels_per_pixel: float) -> int:
-        """The coarser copy, by number, of which a picture's pixel sees one to two texels."""
-        last = max(max(self.pixels.shape[:2]) - 1, 1).bit_length()
-        if not texels_per_pixel > 1:
-            return 0
-        return min(int(np.log2(texels_per_pixel)), last)
 
-    def sample(self, uv: Floats, level: int) -> Floats:
-        """Linear RGBA (N, 4) at `uv` (N, 2), bilinear between texel centres of one copy."""
-        texels = self._level(level)
-        height, width = texels.shape[:2]
-        x = uv[:, 0] * width - np.float32(0.5)
-        y = (1 - uv[:, 1]) * height - np.float32(0.5)
-        left, top = np.floor(x), np.floor(y)
-        fx, fy = (x - left)[:, None], (y - top)[:, None]
-        columns, rows = left.astype(np.int32) % width, top.astype(np.int32) % height
-        right, lower = (columns + 1) % width, (rows + 1) % height * width
-        rows *= width
-        flat = texels.reshape(-1, 4)
-        mixed = flat.take(rows + columns, axis=0) * ((1 - fx) * (1 - fy))
-        mixed += flat.take(rows + right, axis=0) * (fx * (1 - fy))
-        mixed += flat.take(lower + columns, axis=0) * ((1 - fx) * fy)
-        mixed += flat.take(lower + right, axis=0) * (fx * fy)
+class Atlas:
+    """Textures with their coarser copies (Williams 1983, "Pyramidal parametrics"), sampled all at once."""
+
+    def __init__(self, textures: Sequence[Texture]) -> None:
+        copies = [list(texture.copies()) for texture in textures]
+        flat = [copy for chain in copies for copy in chain]
+        self._texels = np.concatenate([copy.reshape(-1, 4) for copy in flat])
+        self._height, self._width = np.array([copy.shape[:2] for copy in flat], dtype=np.int32).T.copy()
+        self._start = np.cumsum([0, *(len(copy.reshape(-1, 4)) for copy in flat[:-1])], dtype=np.int64)
+        counts = np.array([len(chain) for chain in copies], dtype=np.int32)
+        self._first, self._last = np.cumsum(counts, dtype=np.int32) - counts, counts - 1
+
+    def sample(self, uv: Floats, texture: NDArray[np.int32], texels: Floats) -> Floats:
+        """Linear RGBA (N, 4) at `uv` (N, 2) of textures by number (N,), bilinear between texel centres.
+
+        texels: (N,), how many of the full picture's texels a pixel sees along one side there. The copy is the
+        one of which it sees one to two.
+        """
+        level = np.frexp(np.maximum(texels, np.float32(1)))[1] - 1
+        copy = self._first.take(texture) + np.minimum(level, self._last.take(texture))
+        width, height = self._width.take(copy), self._height.take(copy)
+        left, right, fx = _neighbours(uv[:, 0], width)
+        upper, lower, fy = _neighbours(1 - uv[:, 1], height)
+        start = self._start.take(copy)
+        upper, lower = start + upper * width, start + lower * width
+        mixed = self._texels.take(upper + left, axis=0) * ((1 - fx) * (1 - fy))
+        mixed += self._texels.take(upper + right, axis=0) * (fx * (1 - fy))
+        mixed += self._texels.take(lower + left, axis=0) * ((1 - fx) * fy)
+        mixed += self._texels.take(lower + right, axis=0) * (fx * fy)
+        mixed *= 1 / _FULL
         return mixed
 
-    def _level(self, level: int) -> Floats:
-        if not self._levels:
-            alpha = self.pixels[..., 3:].astype(np.float32) / 255.0
-            self._levels.append(np.concatenate([decode(self.pixels[..., :3]), alpha], axis=2))
-        while len(self._levels) <= level:
-            self._levels.append(_halved(self._levels[-1]))
-        return self._levels[level]
+
+def _neighbours(along: Floats, count: NDArray[np.int32]) -> tuple[Any, Any, Floats]:
+    """The texels before and after each spot of a repeating row, and how near the second one is, (N, 1)."""
+    spot = (along - np.floor(along)) * count - np.float32(0.5)
+    floor = np.floor(spot)
+    before = floor.astype(np.int32)
+    after = before + 1
+    return (
+        np.where(before < 0, count - 1, before),
+        np.where(after == count, 0, after),
+        (spot - floor)[:, None],
+    )
 
 
 def _halved(texels: Floats) -> Floats:
     """Half the size, colours weighted by their alpha so that invisible texels do not bleed."""
     odd = [(0, texels.shape[0] % 2), (0, texels.shape[1] % 2), (0, 0)]
-    blocks = np.pad(texels, odd, mode="edge")
-    blocks = blocks.reshape(blocks.shape[0] // 2, 2, blocks.shape[1] // 2, 2, 4)
-    weight = np.maximum(blocks[..., 3:], 1e-6)
-    colors = (blocks[..., :3] * weight).sum(axis=(1, 3)) / weight.sum(axis=(1, 3))
-    return np.concatenate([colors, blocks[..., 3:].mean(axis=(1, 3))], axis=2)
+    if any(after for _, after in odd):
+        texels = np.pad(texels, odd, mode="edge")
+    rows = texels[::2] + texels[1::2]
+    plain = (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
+    if texels[..., 3].min() == 1:
+        return plain
+    weighted = texels * np.maximum(texels[..., 3:], np.float32(1e-6))
+    rows = weighted[::2, :, :3] + weighted[1::2, :, :3]
+    plain[..., :3] = (rows[:, ::2] + rows[:, 1::2]) / np.maximum(4 * plain[..., 3:], np.float32(4e-6))
+    return plain

@@ -1,4 +1,4 @@
-"""The part of a surface that can be seen from outside: what reconstructions are compared with."""
+"""Points with normals on surfaces, on all or on what can be seen from outside, to take scores against."""
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,12 @@ def visible_points(
         f"only {len(points)} of {_ROUNDS * count} surface points can be seen from outside; look at the mesh"
         " with `t3d inspect`"
     )
+
+
+def whole_points(mesh: Mesh, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Points (count, 3) drawn by area from all faces, with face normals (count, 3)."""
+    points, faces = surface_points(mesh, count, rng)
+    return points, face_normals(mesh)[faces]
 
 
 def view_directions(count: int) -> Points:

@@ -1,6 +1,6 @@
 """The graph: which node reads which, for which variants and which shapes. No files, no keys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from t3d.errors import T3dError, UsageError
@@ -62,17 +62,26 @@ class Graph:
             visit(target, ())
         return list(done)
 
-    def demand(self, targets: Iterable[Node], parts: Mapping[str, Iterable[str]]) -> dict[Node, list[str]]:
-        """Shapes that each node is needed for ("" for a node of the whole set), inputs first."""
+    def demand(
+        self,
+        targets: Iterable[Node],
+        parts: Mapping[str, Iterable[str]],
+        given: Callable[[Node, str], object] = lambda node, shape: None,
+    ) -> dict[Node, list[str]]:
+        """Shapes that each node is needed for ("" for a node of the whole set), inputs first.
+
+        given: whether a node has its artifact of a shape without reading anything.
+        """
         targets = list(targets)
         order = self.order(targets)
         wanted: dict[Node, set[str]] = {node: set() for node in order}
         for node in targets:
             wanted[node] |= shapes_of(Each(*node.stage.parts), parts) if node.stage.per == "shape" else {""}
         for node in reversed(order):
+            reading = {shape for shape in wanted[node] if not given(node, shape)}
             for need, nodes in self.inputs(node).items():
                 for one in nodes:
-                    wanted[one] |= _wanted(need, one, wanted[node], parts)
+                    wanted[one] |= _wanted(need, one, reading, parts)
         return {node: sorted(wanted[node]) for node in order}
 
     def _behind(self, node: Node, need: Need) -> list[Node]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from t3d.errors import DataError, UsageError
 from t3d.pipeline.graph import Graph, ItemId, Node, shapes_of
 from t3d.pipeline.keys import differences, plain
 from t3d.pipeline.outcome import Outcome, Wire
-from t3d.pipeline.sources import Catalogue, FileIndex
+from t3d.pipeline.sources import Catalogue, FileIndex, Given, files_below
 from t3d.pipeline.stage import Need
 from t3d.pipeline.store import Failure, Store, read_manifest
-from t3d.pipeline.task import Task, look_up, lost_shape, make, place_of, preimage
+from t3d.pipeline.task import GIVEN, Task, look_up, lost_shape, make, place_of, preimage
 
 SPLIT = "split"
 """The stage whose `split.json` names the parts of the set; a package without it has one part, ""."""
@@ -77,8 +77,8 @@ def plan(project: Project, targets: Sequence[Node]) -> Plan:
     split = _make_split(project, index)
     parts = _read_parts(split) if split else {"": project.catalogue.ids}
     made = Plan(project, list(targets), parts, decided={(SPLIT, ""): split} if split else {})
-    demand = project.graph.demand(targets, parts)
     builder = _Builder(project, index, parts)
+    demand = project.graph.demand(targets, parts, builder.given)
     for node, shapes in demand.items():
         for shape in shapes:
             _consider(made, builder, node, shape)
@@ -131,9 +131,10 @@ class _Builder:
 
     def task(self, node: Node, shape: str) -> Task:
         stage, project = node.stage, self.project
-        inputs = project.graph.inputs(node)
+        given = self.given(node, shape)
+        inputs = {} if given else project.graph.inputs(node)
         roles = [need.name for need, nodes in inputs.items() if not nodes]
-        return Task(
+        made = Task(
             package=project.package,
             root=project.root,
             stage=stage.name,
@@ -150,6 +151,18 @@ class _Builder:
             context=self._context(node),
             allow_missing=project.allow_missing,
             retry_failed=project.retry_failed,
+        )
+        return self._taken(made, given) if given else made
+
+    def given(self, node: Node, shape: str) -> Given | None:
+        """The artifact of a shape that the data set brings itself."""
+        return self.project.catalogue.given(shape, node.stage.makes) if shape else None
+
+    def _taken(self, task: Task, given: Given) -> Task:
+        """The task as that of an artifact that is given: no parameter, version or seed has a part in it."""
+        sources = {GIVEN: (str(given.folder), self._digests(given.folder, files_below(given.folder)))}
+        return replace(
+            task, params=None, plain_params={}, sources=sources, handed=(), version=0, take=given.take
         )
 
     def _wire(self, need: Need, nodes: list[Node], shape: str) -> Wire:
@@ -168,9 +181,14 @@ class _Builder:
     def _source(self, shape: str, role: str) -> tuple[str, Mapping[str, str]]:
         try:
             source = self.project.catalogue.source(shape, role, self.index.memo)
-            folder = source.path.parent
-            files = {os.path.relpath(file, folder): self.index.digest(file) for file in source.files}
-            return str(source.path), files
+        except OSError as error:
+            raise DataError(f"{error.filename}: {error.strerror}") from None
+        return str(source.path), self._digests(source.path.parent, source.files)
+
+    def _digests(self, folder: Path, files: Iterable[Path]) -> Mapping[str, str]:
+        """Content of files by their path relative to a folder; DataError where one is gone."""
+        try:
+            return {os.path.relpath(file, folder): self.index.digest(file) for file in files}
         except OSError as error:
             raise DataError(f"{error.filename}: {error.strerror}") from None
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,18 @@ class Source:
 
     path: Path
     files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Given:
+    """An artifact that the data set brings along: it is taken over from `folder` instead of being made.
+
+    take: a function of a module (workers must find it) that writes into its second argument what it reads in
+    the first, the folder; it raises DataError where something is wrong there, and returns facts.
+    """
+
+    folder: Path
+    take: Callable[[Path, Path], Mapping[str, Any]]
 
 
 class Catalogue(Protocol):
@@ -43,6 +55,9 @@ class Catalogue(Protocol):
 
     def source(self, shape: str, role: str, memo: Memo) -> Source:
         """Files of one shape in one role."""
+
+    def given(self, shape: str, makes: str) -> Given | None:
+        """The artifact of one shape that the data set brings itself; None where it has to be made."""
 
 
 @dataclass
@@ -93,6 +108,12 @@ class FileIndex:
         except OSError:
             with contextlib.suppress(OSError):
                 draft.unlink()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file in a folder at any depth, hidden ones aside, sorted."""
+    names = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
+    return [Path(name) for name in sorted(names) if not os.path.basename(name).startswith(".")]
 
 
 def file_digest(path: Path) -> str:

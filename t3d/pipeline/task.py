@@ -13,20 +13,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t3d.errors import DataError, T3dError
+from t3d.errors import DataError, T3dError, UsageError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.keys import digest, seed_of
 from t3d.pipeline.outcome import Outcome, State, Wire, filled, leaves
-from t3d.pipeline.stage import Stage, stages_of
+from t3d.pipeline.stage import Facts, Stage, stages_of
 from t3d.pipeline.store import Failure, Kind, Place, Store
 
 SCHEMA = 1
 """Raised when the meaning of keys or manifests changes; every artifact is then made anew."""
 
 
+GIVEN = "given"
+"""Source role of an artifact that the data set brings itself."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """All that a worker must know to make one item, its inputs aside."""
+    """All that a worker must know to make one item, its inputs aside.
+
+    take: set where the artifact is given, see `Given`; it is then taken from the source of that role.
+    """
 
     package: str
     root: Path
@@ -44,6 +51,7 @@ class Task:
     context: Mapping[str, Any]
     allow_missing: bool
     retry_failed: bool
+    take: Callable[[Path, Path], Facts] | None = None
 
     @property
     def id(self) -> ItemId:
@@ -120,7 +128,8 @@ def blocked(task: Task, outcomes: Mapping[ItemId, Outcome]) -> Outcome | None:
 
 def place_of(task: Task, image: Mapping[str, Any]) -> Place:
     """Where the artifact with this pre-image belongs."""
-    return Place(task.makes, task.shape, task.variant or f"v{task.version}", digest(image))
+    label = GIVEN if task.take else task.variant or f"v{task.version}"
+    return Place(task.makes, task.shape, label, digest(image))
 
 
 def look_up(task: Task, outcomes: Mapping[ItemId, Outcome], store: Store) -> Outcome | None:
@@ -180,6 +189,8 @@ def classify(error: BaseException) -> tuple[Kind, str]:
         return "killed", f"out of memory: {reason}"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT):
         return "infra", f"{error.strerror}: {error.filename or 'the store'}"
+    if isinstance(error, UsageError):  # of this machine or these settings, not of the shape: retried
+        return "infra", reason
     return "data", reason if isinstance(error, T3dError) else f"{type(error).__name__}: {reason}"
 
 
@@ -190,14 +201,12 @@ def _make(
     started = time.time()
     scratch = store.scratch(place) if "scratch" in task.handed else None
     with store.draft() as out:
-        handed = _hand(task, outcomes, out, scratch, threads, report)
-        read = {
-            need: filled(wire, outcomes, lambda outcome: Path(outcome.path))
-            for need, wire in task.wires.items()
-        }
-        read |= {role: Path(path) for role, (path, _) in task.sources.items()}
-        facts = stage.function(**read, **handed)
-        _check_files(stage, out)
+        if task.take:
+            facts: Facts | None = task.take(Path(task.sources[GIVEN][0]), out)
+        else:
+            handed = _hand(task, outcomes, out, scratch, threads, report)
+            facts = stage.function(**_read(task, outcomes), **handed)
+            _check_files(stage, out)
         manifest = {
             "key": place.key,
             "made_from": image,
@@ -211,6 +220,14 @@ def _make(
     if scratch:
         shutil.rmtree(scratch, ignore_errors=True)
     return published
+
+
+def _read(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
+    """What stands before the star of a stage: folders of artifacts, paths of source files."""
+    read = {
+        need: filled(wire, outcomes, lambda outcome: Path(outcome.path)) for need, wire in task.wires.items()
+    }
+    return read | {role: Path(path) for role, (path, _) in task.sources.items()}
 
 
 def _hand(

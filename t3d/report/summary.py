@@ -76,6 +76,17 @@ def summaries(scores: Iterable[Score], seed: int, resamples: int) -> list[dict[s
     ]
 
 
+def statistics(values: Sequence[float], seed: int, resamples: int) -> dict[str, Any]:
+    """Mean, median and its 95 % interval; None where there are too few values, or no resamples."""
+    return {
+        "mean": float(np.mean(values)) if len(values) else None,
+        "median": float(np.median(values)) if len(values) else None,
+        "interval_median": median_interval(values, np.random.default_rng(seed), resamples)
+        if resamples
+        else None,
+    }
+
+
 def _summary(scores: Sequence[Score], seed: int, resamples: int) -> dict[str, Any]:
     known = [score.chamfer for score in scores if score.chamfer is not None]
     count = {status: sum(score.status == status for score in scores) for status in (OK, FAILED, NO_TRUTH)}
@@ -84,9 +95,7 @@ def _summary(scores: Sequence[Score], seed: int, resamples: int) -> dict[str, An
         "evaluated": count[OK],
         "failed": count[FAILED],
         "no_ground_truth": count[NO_TRUTH],
-        "mean": float(np.mean(known)) if known else None,
-        "median": float(np.median(known)) if known else None,
-        "interval_median": median_interval(known, np.random.default_rng(seed), resamples),
+        **statistics(known, seed, resamples),
     }
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +17,7 @@ CHOICES = {"fix": "fixed view", "rnd": "random view", "any": DASH}
 PARTS = {"test": "test shapes", "train": "training shapes"}
 
 _LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", DASH: "--", "×": r"$\times$"}
+_LATEX |= {"~": r"\textasciitilde{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,27 @@ class Figure:
             return DASH
         values = self.value if isinstance(self.value, Sequence) else (self.value,)
         return " to ".join(significant(value * self.factor) for value in values)
+
+
+def rescaled(figure: Figure, scale: float, power: int) -> Figure:
+    """A distance, or a power of one, in lengths `scale` times as large; its column says so.
+
+    Exact for scales that all shapes share, such as 0.57 between Pixel2Mesh's lengths and ShapeNet's; a scale
+    of each shape's own cannot be applied to a mean.
+    """
+    return _converted(figure, scale**power, f"lengths × {scale:g}")
+
+
+def halved(figure: Figure) -> Figure:
+    """The mean of two directions from their sum; its column says so. Exact."""
+    return _converted(figure, 0.5, "half")
+
+
+def _converted(figure: Figure, by: float, how: str) -> Figure:
+    value = figure.value
+    if value is not None:
+        value = [one * by for one in value] if isinstance(value, Sequence) else value * by
+    return replace(figure, value=value, protocol=f"{figure.protocol}, {how}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +93,10 @@ class Table:
         if len(kinds) > 1:
             found = " and ".join(f"{protocol} × {factor:g}" for protocol, factor in kinds)
             raise UsageError(f"table {self.title!r}: column {name!r} mixes {found}; give each its own column")
-        return f"{name} × {kinds[0][1]:g} ({kinds[0][0]})" if kinds else name
+        if not kinds:
+            return name
+        protocol, factor = kinds[0]
+        return f"{name} × {factor:g} ({protocol})" if factor != 1 else f"{name} ({protocol})"
 
 
 def significant(value: float) -> str:

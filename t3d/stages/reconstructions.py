@@ -31,7 +31,7 @@ class Params:
 )
 def reconstructions(
     views: Path,
-    mesh: Path,
+    surface: Path,
     network: Path,
     *,
     out: Path,
@@ -40,11 +40,11 @@ def reconstructions(
 ) -> Facts:
     """Reconstruct a shape from its fixed and from a randomly drawn easy view, in the original frame."""
     from t3d.datasets.extraction import write_surface
-    from t3d.datasets.formats import read_transform, write_json
+    from t3d.datasets.formats import read_normalization, write_json
     from t3d.models.network import load
 
     model = load(network)
-    transform = read_transform(mesh / "transform.json")
+    transform = read_normalization(surface / "normalization.npz")
     chosen = chosen_views(views / "easy", params.view, rng)
     choices: dict[str, Any] = {choice: f"easy/{name}" for choice, name in chosen.items()}
     if chosen["fix"] != params.view:

@@ -10,9 +10,9 @@ from t3d.pipeline import Each, Facts, Parts, Shapes, Variants, stage
 if TYPE_CHECKING:
     import numpy as np
 
+    from t3d.geometry.evaluation import Truth
     from t3d.geometry.mesh import Mesh
     from t3d.geometry.normalize import Transform
-    from t3d.geometry.protocols import Truth
     from t3d.report.summary import Score
 
 PARTS = {"test": "test", "train": "train_scored"}
@@ -65,7 +65,6 @@ class Subject:
 def scores(
     reconstructions: Annotated[Mapping[str, Parts], Each("test", "train_scored", variants=True)],
     surface: Annotated[Parts, Each("test", "train_scored")],
-    mesh: Annotated[Parts, Each("test", "train_scored")],
     template: Annotated[Shapes, Variants()],
     split: Path,
     *,
@@ -85,8 +84,7 @@ def scores(
 
     def scored(part: str, shape: str) -> "tuple[Subject, list[Score]]":
         name = PARTS[part]
-        where = surface.get(name, {}).get(shape), mesh.get(name, {}).get(shape)
-        subject = _subject((part, shape), where, failures, seed)
+        subject = _subject((part, shape), surface.get(name, {}).get(shape), failures, seed)
         made = {variant: reconstructions[variant].get(name, {}) for variant in sorted(reconstructions)}
         attempts = _attempts(shape, made, template, subject.reason)
         return subject, [_score(subject, attempt, seed) for attempt in attempts]
@@ -104,25 +102,28 @@ def scores(
 
 def _subject(
     who: tuple[str, str],
-    where: tuple[Path | None, Path | None],
+    surface: Path | None,
     failures: Sequence[Mapping[str, str]],
     seed: int,
 ) -> Subject:
-    """The ground truth of a shape from its `surface` and `mesh` folders (None: lost upstream)."""
-    from t3d.datasets.formats import read_transform
+    """The ground truth of a shape from its `surface` folder (None: lost upstream)."""
+    from t3d.datasets.formats import read_normalization
     from t3d.datasets.meshes import read_points
+    from t3d.geometry.clouds import Body, Cloud
+    from t3d.geometry.evaluation import truth
     from t3d.geometry.metrics import sampling_floor
-    from t3d.geometry.protocols import truth
+    from t3d.geometry.protocols import DEEPSDF
 
     part, shape = who
-    surface, mesh = where
     records = [f"{record['stage']}: {record['reason']}" for record in failures if record["shape"] == shape]
     reason = "; ".join(records)
-    if surface is None or mesh is None:
+    if surface is None:
         return Subject(part, shape, None, None, reason or "no surface points were made", None)
     points, _ = read_points(surface / "surface.ply")
     floor = sampling_floor(points, _generator(seed, shape))
-    return Subject(part, shape, truth(points), read_transform(mesh / "transform.json"), reason, floor)
+    true = truth(DEEPSDF, Body(Cloud(points)), _generator(seed, shape))
+    transform = read_normalization(surface / "normalization.npz")
+    return Subject(part, shape, true, transform, reason, floor)
 
 
 def _attempts(shape: str, made: Mapping[str, Shapes], template: Shapes, lost: str) -> Iterator[Attempt]:
@@ -159,19 +160,22 @@ def _outcome(path: Path, key: str) -> str:
 
 def _score(subject: Subject, attempt: Attempt, seed: int) -> "Score":
     from t3d.errors import DataError
-    from t3d.geometry.protocols import deepsdf, deepsdf_failed
+    from t3d.geometry.clouds import Body
+    from t3d.geometry.evaluation import evaluate, failed
+    from t3d.geometry.protocols import DEEPSDF
     from t3d.report.summary import FAILED, NO_TRUTH, OK, Score
 
     labels = {**attempt.labels, "part": subject.part, "shape": subject.shape}
     if subject.truth is None or subject.transform is None:
         return Score(**labels, status=NO_TRUTH, reason=subject.reason, chamfer=None)
+    rng = _generator(seed, subject.shape)
     try:
-        prediction = _prediction(attempt, subject.transform)
+        prediction = Body(_prediction(attempt, subject.transform))
     except DataError as error:
-        chamfer = deepsdf_failed(subject.truth)
-        return Score(**labels, status=FAILED, reason=str(error), chamfer=chamfer)
-    chamfer = deepsdf(subject.truth, prediction, _generator(seed, subject.shape))
-    return Score(**labels, status=OK, reason="", chamfer=chamfer)
+        values, status, reason = failed(DEEPSDF, subject.truth, rng), FAILED, str(error)
+    else:
+        values, status, reason = evaluate(DEEPSDF, subject.truth, prediction, rng), OK, ""
+    return Score(**labels, status=status, reason=reason, chamfer=values["chamfer-l2"])
 
 
 def _prediction(attempt: Attempt, transform: "Transform") -> "Mesh":
@@ -195,7 +199,7 @@ def _generator(seed: int, shape: str) -> "np.random.Generator":
 
 def _metrics(done: "Sequence[tuple[Subject, list[Score]]]", seed: int, resamples: int) -> dict[str, Any]:
     """Content of `metrics.json`; the floor of a part is the mean of its shapes' floors."""
-    from t3d.geometry.protocols import DEEPSDF
+    from t3d.geometry.protocols import DEEPSDF, FAILURES
     from t3d.report.summary import comparisons, summaries
 
     found = [score for _, of_shape in done for score in of_shape]
@@ -205,8 +209,8 @@ def _metrics(done: "Sequence[tuple[Subject, list[Score]]]", seed: int, resamples
     return {
         "protocol": DEEPSDF.name,
         "protocol_version": DEEPSDF.version,
-        "factor": DEEPSDF.factor,
-        "failures": DEEPSDF.failures,
+        "factor": DEEPSDF.metrics[0].factor,
+        "failures": FAILURES,
         "floor": {part: sum(known) / len(known) if known else None for part, known in floors.items()},
         "rows": summaries(found, seed, resamples),
         "comparisons": comparisons(found, seed, resamples),

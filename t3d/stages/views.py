@@ -1,34 +1,46 @@
 """Pictures of every shape from easy and hard cameras, with masks and cameras."""
 
-import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from t3d.pipeline import Facts, stage
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from t3d.geometry.mesh import Mesh
+    from t3d.geometry.image import Image
+    from t3d.geometry.mesh import Array, Mesh
     from t3d.geometry.normalize import Transform
     from t3d.geometry.parts import Part
-    from t3d.geometry.raycast import Renderer
     from t3d.geometry.recipe import Level, View
 
-log = logging.getLogger(__name__)
+    Levels = dict[str, list[View]]
 
 SMALLEST_COVERAGE = 0.002
 """Views that show less of the shape than this share of their pixels count as blank."""
 
+MOST_NAMES = 8
+"""A warning names so many views at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
-    """How many views, how large, and from where.
+    """How many views, how large, from where, and what draws them.
 
-    Distances and shifts are in bounding-box diagonals; every draw that would cut the shape off is repeated.
+    Distances and shifts are in bounding-box diagonals; every draw of the recipe `seed` that would cut the
+    shape off is repeated.
     """
 
+    backend: Literal["raycast", "pyrender"] = "raycast"
+    """raycast: rays on the CPU. pyrender: OpenGL, for machines with a GPU (docs/rendering.md)."""
+    recipe: Literal["seed", "ring", "sphere", "file"] = "seed"
+    """seed: the published draws; ring, sphere: evenly round or all over, no chance; file: `cameras`."""
+    cameras: tuple[Path, ...] = ()
+    """nerfstudio, NeRF or t3d camera files in the unit frame, with recipe=file; `views` is then theirs."""
+    maps: tuple[Literal["depth", "normals", "albedo"], ...] = ()
+    """What is written beside every view (docs/rendering.md): depth, normals, albedo."""
     views: int = 50
     """Views per level, evenly round the shape (`2d_render/render.py`)."""
     size: int = 224
@@ -54,12 +66,16 @@ class Params:
     max_tries: int = 200
     """Draws before the last one is moved back until the shape fits (`2d_render/batch.py` gives up there)."""
 
+    def __post_init__(self) -> None:
+        if (self.recipe == "file") != bool(self.cameras):
+            raise ValueError("recipe=file and cameras=FILE.json belong together; give both or neither")
+
 
 @stage(
     per="shape",
-    version=1,
+    version=2,
     command="render",
-    files=("cameras.json", "masks.npz", "easy/00.png", "hard/00.png"),
+    files=("cameras.json", "masks.npz", "contact.png", "easy/00.png"),
 )
 def views(
     mesh: Path, appearance: Path, *, out: Path, params: Params, rng: "np.random.Generator", threads: int = 1
@@ -67,28 +83,54 @@ def views(
     """Render every shape: 50 easy and 50 hard views on white, masks and cameras.
 
     Cameras are drawn for the box-centred shape of diagonal 1 and stored in the unit frame. Where materials
-    cannot be read or do not match the mesh, the shape is drawn in grey, with a warning.
+    cannot be read or do not match the mesh, the shape is drawn in grey, with a warning. A shape that no view
+    shows is a DataError.
     """
-    from t3d.datasets.cameras import write_cameras
+    from t3d.datasets.cameras import depth_unit, write_cameras
     from t3d.datasets.formats import read_transform
+    from t3d.datasets.images import write_png
     from t3d.datasets.meshes import read_ply
-    from t3d.geometry.cameras import extreme_points
+    from t3d.geometry import rasterize, raycast
     from t3d.geometry.mesh import bounds
-    from t3d.geometry.raycast import Renderer
-    from t3d.geometry.recipe import draw_views
+    from t3d.report.contact import contact_sheet
 
     shape, transform = read_ply(mesh / "mesh.ply"), read_transform(mesh / "transform.json")
     box = bounds(shape)
     diagonal = float(((box[1] - box[0]) ** 2).sum() ** 0.5)
-    outline = extreme_points(shape.vertices) / diagonal
-    drawn = {
-        name: draw_views(outline, level, params.views, params.size, rng)
-        for name, level in _levels(params).items()
-    }
+    drawn = _views(params, shape, box.mean(axis=0), diagonal, rng)
     parts, warnings = _parts(appearance, shape, transform)
-    counts = _render(Renderer(parts, threads), drawn, diagonal, out)
-    write_cameras(out / "cameras.json", drawn, transform, box, diagonal)
-    return {**counts, **_looks(parts), **_draws(drawn), "warnings": warnings}
+    unit = depth_unit(drawn)
+    renderer = {"raycast": raycast, "pyrender": rasterize}[params.backend].Renderer(parts, threads)
+    images = _render(renderer, drawn, params.maps, unit, out)
+    faults = _faults({name: image.mask for name, image in images.items()})
+    pictures = {name: image.rgb for name, image in images.items()}
+    write_png(out / "contact.png", contact_sheet(pictures, drawn, set().union(*faults.values())))
+    write_cameras(out / "cameras.json", drawn, transform, box, diagonal, params.maps, unit)
+    counts = {"views": len(images), **{name: len(names) for name, names in faults.items()}}
+    return {**counts, **_looks(parts), **_draws(drawn), "warnings": [*warnings, *_told(faults)]}
+
+
+def _views(
+    params: Params, shape: "Mesh", centre: "Array", diagonal: float, rng: "np.random.Generator"
+) -> "Levels":
+    """The views of each level, cameras in the unit frame."""
+    from t3d.datasets.cameras import given_cameras
+    from t3d.geometry.cameras import extreme_points
+    from t3d.geometry.recipe import GOLDEN_ANGLE, draw_views, given_view, in_frame, ring_views, sphere_views
+
+    if params.recipe == "file":
+        cameras = given_cameras(params.cameras, params.size)
+        return {name: [given_view(camera) for camera in of_level] for name, of_level in cameras.items()}
+    levels, count, size = _levels(params), params.views, params.size
+    if params.recipe == "ring":
+        drawn = {name: ring_views(level, count, size) for name, level in levels.items()}
+    elif params.recipe == "sphere":
+        turns = {"easy": 0.0, "hard": GOLDEN_ANGLE / 2}
+        drawn = {name: sphere_views(level, count, size, turns[name]) for name, level in levels.items()}
+    else:
+        outline = (extreme_points(shape.vertices) - centre) / diagonal
+        drawn = {name: draw_views(outline, level, count, size, rng) for name, level in levels.items()}
+    return {name: [in_frame(view, diagonal, centre) for view in views] for name, views in drawn.items()}
 
 
 def _levels(params: Params) -> "dict[str, Level]":
@@ -128,33 +170,50 @@ def _parts(appearance: Path, shape: "Mesh", transform: "Transform") -> "tuple[li
 
 
 def _render(
-    renderer: "Renderer", drawn: "dict[str, list[View]]", diagonal: float, out: Path
-) -> dict[str, int]:
-    """Write pictures and masks; count views that show next to nothing and views that touch the border."""
+    renderer: Any, drawn: "Levels", maps: Sequence[str], depth_unit: float, out: Path
+) -> "dict[str, Image]":
+    """Write pictures, masks and maps; the images by name, such as "easy/07"."""
     import numpy as np
 
-    from t3d.datasets.cameras import view_path
+    from t3d.datasets.cameras import coded_map, map_path, view_path
     from t3d.datasets.images import write_png
-    from t3d.geometry.cameras import scaled
 
-    masks = {}
-    for level, drawn_views in drawn.items():
+    images: dict[str, Image] = {}
+    masks: dict[str, Any] = {}
+    for level, views in drawn.items():
         (out / level).mkdir()
-        images = [renderer.render(scaled(view.camera, diagonal)) for view in drawn_views]
-        for number, image in enumerate(images):
+        seen = [renderer.render(view.camera) for view in views]
+        masks[level] = np.stack([image.mask for image in seen])
+        for number, (view, image) in enumerate(zip(views, seen, strict=True)):
+            images[f"{level}/{number:02d}"] = image
             write_png(out / view_path(level, number), image.rgb)
-        masks[level] = np.stack([image.mask for image in images])
-    np.savez_compressed(out / "masks.npz", easy=masks["easy"], hard=masks["hard"])
-    every = np.concatenate(list(masks.values()))
-    border = np.concatenate([every[:, 0], every[:, -1], every[:, :, 0], every[:, :, -1]], axis=1)
-    return {
-        "views": len(every),
-        "blank": int((every.mean(axis=(1, 2)) < 255 * SMALLEST_COVERAGE).sum()),
-        "cut_off": int(border.any(axis=1).sum()),
-    }
+            found: Any = renderer.maps(view.camera) if maps else None
+            for name in maps:
+                write_png(out / map_path(level, number, name), coded_map(found, name, depth_unit))
+    np.savez_compressed(out / "masks.npz", **masks)
+    return images
 
 
-def _draws(drawn: "dict[str, list[View]]") -> dict[str, int]:
+def _faults(masks: dict[str, Any]) -> dict[str, list[str]]:
+    """Names of the views that show next to nothing, and of those that touch the border."""
+    from t3d.errors import DataError
+
+    blank = [name for name, mask in masks.items() if mask.mean() < 255 * SMALLEST_COVERAGE]
+    if len(blank) == len(masks):
+        raise DataError("every view is blank: look at its materials and cameras, or leave the shape out")
+    borders = {name: (mask[0], mask[-1], mask[:, 0], mask[:, -1]) for name, mask in masks.items()}
+    cut_off = [name for name, sides in borders.items() if any(side.any() for side in sides)]
+    return {"blank": blank, "cut_off": cut_off}
+
+
+def _told(faults: dict[str, list[str]]) -> list[str]:
+    words = {"blank": "next to nothing in", "cut_off": "cut off at the border in"}
+    named = {fault: ", ".join(names[:MOST_NAMES]) for fault, names in faults.items() if names}
+    more = {fault: " ..." if len(faults[fault]) > MOST_NAMES else "" for fault in named}
+    return [f"{words[one]} {len(faults[one])} views: {names}{more[one]}" for one, names in named.items()]
+
+
+def _draws(drawn: "Levels") -> dict[str, int]:
     """How hard it was to find cameras that see all of the shape."""
     every = [view for level in drawn.values() for view in level]
     return {"tries": sum(view.tries for view in every), "fitted": sum(view.fitted for view in every)}

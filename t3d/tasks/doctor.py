@@ -4,8 +4,6 @@ import ctypes
 import os
 import platform
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +11,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-SECONDS = 60.0
-"""How long one probe may take."""
+from t3d.geometry import opengl
 
 LIBRARIES = "libusb-1.0.so.0 libGL.so.1 libEGL.so.1 libgomp.so.1 libX11.so.6".split()
 DEBIAN = "libusb-1.0-0 libgl1 libegl1 libgomp1 libx11-6".split()
-"""What Open3D and pyrender load on Linux, and the Debian packages that bring it, in the same order."""
+CONDA = "libusb libgl libegl libgomp xorg-libx11".split()
+"""What Open3D and pyrender load on Linux, and the Debian and the conda-forge packages that bring it, in the
+same order.
+"""
+
+VARIABLES = "PYOPENGL_PLATFORM EGL_DEVICE_ID DISPLAY".split()
+"""What decides where OpenGL draws."""
 
 ENOUGH = 1e9
 """Bytes free on the store's disk below which nothing much can be made."""
@@ -35,29 +38,41 @@ class Check(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """Something to try: a function of this module, called in a process of its own.
+    """Something to try: code that prints a line, run in a process of its own.
 
     install: brings the Python package. mend: for when that is there and does not work. platform: where
     PyOpenGL draws.
     """
 
     name: str
-    function: str
+    code: str
     install: str
     mend: str
     required: bool = True
     platform: str = "egl"
 
 
-_APT, _EXTRA = f"apt-get install {' '.join(DEBIAN)}", 'pip install "t3d[backends]"'
-_OSMESA = 'apt-get install libosmesa6 && pip install --no-deps "PyOpenGL>=3.1.7"'  # pyrender asks for 3.1.0
+def packages(debian: list[str], conda: list[str]) -> str:
+    """The command that installs them, with either manager."""
+    return f"apt-get install {' '.join(debian)}, or conda install -c conda-forge {' '.join(conda)}"
+
+
+def _own(function: str) -> str:
+    return f"from t3d.tasks import doctor; print(doctor.{function}())"
+
+
+_EXTRA = 'pip install "t3d[backends]"'
+_LIBRARIES, _EGL = packages(DEBIAN, CONDA), packages(["libegl1", "libgl1"], ["libegl", "libgl", "mesalib"])
+_PYOPENGL = 'pip install --no-deps "PyOpenGL>=3.1.7"'  # pyrender asks for 3.1.0
+_OSMESA = f"{packages(['libosmesa6'], ['mesalib'])}; {_PYOPENGL}"
 PROBES = (
-    Probe("ray casting", "raycast", "pip install open3d", _APT),
-    Probe("libigl", "libigl", "pip install libigl", "pip install --force-reinstall libigl"),
-    Probe("torch", "torch_devices", "pip install torch", "pip install --force-reinstall torch"),
-    Probe("pyrender, EGL", "pyrender", _EXTRA, "apt-get install libegl1 libgl1", False),
-    Probe("pyrender, OSMesa", "pyrender", _EXTRA, _OSMESA, False, "osmesa"),
-    Probe("mesh-to-sdf", "mesh_to_sdf", _EXTRA, "apt-get install libegl1 libgl1", False),
+    Probe("ray casting", _own("raycast"), "pip install open3d", _LIBRARIES),
+    Probe("libigl", _own("libigl"), "pip install libigl", "pip install --force-reinstall libigl"),
+    Probe("torch", _own("torch_devices"), "pip install torch", "pip install --force-reinstall torch"),
+    Probe("EGL devices", opengl.LIST, _EXTRA, _EGL, False),
+    Probe("pyrender, EGL", opengl.DRAW, _EXTRA, f"{_EGL}; or another EGL_DEVICE_ID", False),
+    Probe("pyrender, OSMesa", opengl.DRAW, _EXTRA, _OSMESA, False, "osmesa"),
+    Probe("mesh-to-sdf", _own("mesh_to_sdf"), _EXTRA, _EGL, False),
 )
 """What is tried, in the order of the report."""
 
@@ -68,24 +83,16 @@ def examine(work: Path) -> Iterator[Check]:
     yield _libraries()
     with ThreadPoolExecutor(2) as pool:
         yield from pool.map(attempt, PROBES)
+    variables = (f"{name}={os.environ.get(name, '(not set)')}" for name in VARIABLES)
+    yield Check("environment", "ok", ", ".join(variables), "", False)
     yield _machine(work)
 
 
-def attempt(probe: Probe, seconds: float = SECONDS) -> Check:
+def attempt(probe: Probe, seconds: float = opengl.SECONDS) -> Check:
     """Run a probe; whatever becomes of its process, this one goes on."""
-    call = f"from t3d.tasks import doctor; print(doctor.{probe.function}())"
-    command = [sys.executable, "-P", "-c", call]
-    environment = {**os.environ, "PYOPENGL_PLATFORM": probe.platform}
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return Check(probe.name, "fails", f"no answer in {seconds:.0f} s", probe.mend, probe.required)
-    said = (done.stderr if done.returncode else done.stdout).decode(errors="replace").split("\n")
-    found = next((line.strip()[:200] for line in reversed(said) if line.strip()), "it said nothing")
-    if done.returncode == 0:
+    works, found = opengl.tried(probe.code, {"PYOPENGL_PLATFORM": probe.platform}, seconds)
+    if works:
         return Check(probe.name, "ok", found, "", probe.required)
-    if done.returncode < 0:
-        found = f"killed by {signal.Signals(-done.returncode).name}"
     absent = not probe.required and found.startswith(("ModuleNotFoundError", "ImportError"))
     mend = probe.install if found.startswith("ModuleNotFoundError") else probe.mend
     return Check(probe.name, "optional, absent" if absent else "fails", found, mend, probe.required)
@@ -109,9 +116,8 @@ def _packages() -> Check:
 
 def _libraries() -> Check:
     missing = [name for name in LIBRARIES if sys.platform == "linux" and not _loads(name)]
-    packages = [DEBIAN[LIBRARIES.index(name)] for name in missing]
-    found = ", ".join(LIBRARIES)
-    return _checked("system libraries", found, f"apt-get install {' '.join(packages)}", missing)
+    debian, conda = ([names[LIBRARIES.index(one)] for one in missing] for names in (DEBIAN, CONDA))
+    return _checked("system libraries", ", ".join(LIBRARIES), packages(debian, conda), missing)
 
 
 def _loads(library: str) -> bool:
@@ -143,26 +149,10 @@ def raycast() -> str:
     from t3d.geometry.raycast import plain, render
 
     camera = centred(look_at((2, 2, 2), (0, 0, 0)), 32.0, 32)
-    return _drawn("open3d", render(plain(Mesh(np.eye(3), np.array([[0, 1, 2]]))), camera).mask.mean() / 255)
-
-
-def pyrender() -> str:
-    """Draw a triangle with pyrender, on the platform that PYOPENGL_PLATFORM names; its version."""
-    import numpy as np
-    import pyrender as gl
-    import trimesh
-
-    scene, pose = gl.Scene(), np.eye(4)
-    pose[2, 3] = 3
-    scene.add(gl.Mesh.from_trimesh(trimesh.Trimesh([[-1, -1, 0], [1, -1, 0], [0, 1, 0]], [[0, 1, 2]])))
-    scene.add(gl.PerspectiveCamera(yfov=1.0), pose=pose)
-    return _drawn("pyrender", np.mean(gl.OffscreenRenderer(32, 32).render(scene)[1] > 0))
-
-
-def _drawn(package: str, share: float) -> str:
+    share = render(plain(Mesh(np.eye(3), np.array([[0, 1, 2]]))), camera).mask.mean() / 255
     if not 0.05 < share < 0.95:
         raise RuntimeError(f"a triangle covers {share:.0%} of its picture")
-    return f"{package} {metadata.version(package)} draws a triangle"
+    return f"open3d {metadata.version('open3d')} draws a triangle"
 
 
 def libigl() -> str:

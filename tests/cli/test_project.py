@@ -59,9 +59,12 @@ def test_variants():
 
 def test_the_command_names_what_is_not_default():
     settings = Settings(
-        data="my data", limit=3, allow_missing=True, values={"sdf": {"count": 5, "variances": [1, 2]}}
+        data="my data",
+        limit=3,
+        allow_missing=True,
+        values={"sdf": {"count": 5}, "views": {"easy_elevation": [1, 2]}},
     )
     assert command_of(settings) == (
         "t3d run --data 'my data' --category sofa --limit 3 --allow-missing"
-        " --set sdf.count=5 --set sdf.variances=1,2"
+        " --set sdf.count=5 --set views.easy_elevation=1,2"
     )

@@ -68,8 +68,9 @@ def test_texture_coordinates_come_along(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "color", "mode"),
     [
-        ("Kd 1 0 0.5\n", (1, 0, float(decode(np.uint8(128))), 1), "opaque"),
-        ("Kd 0.5\n", (*[float(decode(np.uint8(128)))] * 3, 1), "opaque"),
+        ("Kd 1 0 0.5\n", (1, 0, 0.5, 1), "opaque"),
+        ("Kd 0.5\n", (0.5, 0.5, 0.5, 1), "opaque"),
+        ("Kd 7 -1 0.5\n", (1, 0, 0.5, 1), "opaque"),
         ("Kd 1 0 0 # red\nd 0.25\n", (1, 0, 0, 0.25), "blend"),
         ("Kd 1 0 0\nd -halo 0.25\n", (1, 0, 0, 0.25), "blend"),
         ("Kd 1 0 0\nTr 0.25\n", (1, 0, 0, 0.75), "blend"),

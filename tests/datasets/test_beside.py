@@ -1,15 +1,13 @@
 """Files named by a mesh file: found beside it, never elsewhere; OBJ files made fit for reading."""
 
 import io
-import json
-import struct
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
 
-from t3d.datasets.beside import Beside, complete_obj, textured_materials
+from t3d.datasets.beside import Beside, complete_obj
 
 QUAD = b"v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
 
@@ -131,18 +129,3 @@ def test_a_single_unused_material_is_used():
 @pytest.mark.parametrize("library", [b"", b"newmtl a\nnewmtl b\n"])
 def test_no_material_is_guessed_from_none_or_two(library):
     assert b"usemtl" not in complete_obj(QUAD + b"f 1 2 3\n", library)
-
-
-def test_textured_materials_of_gltf_and_glb(tmp_path):
-    materials = [
-        {"name": "wood", "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}},
-        {"name": "plain", "pbrMetallicRoughness": {}},
-        {"name": "bare"},
-    ]
-    content = json.dumps({"materials": materials}).encode()
-    (tmp_path / "a.gltf").write_bytes(content)
-    header = struct.pack("<4sIIII", b"glTF", 2, 20 + len(content), len(content), 0x4E4F534A)
-    (tmp_path / "a.glb").write_bytes(header + content)
-    for name in ("a.gltf", "a.glb"):
-        assert textured_materials(tmp_path / name) == {"wood"}
-    assert textured_materials(tmp_path / "a.obj") == set()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from t3d.datasets.catalogue import MESH_SUFFIXES, find_catalogue, find_model
+from t3d.datasets.given import TAKEN
 from t3d.errors import DataError, UsageError
 from t3d.pipeline.sources import FileIndex
 
@@ -209,6 +210,39 @@ def test_a_mesh_that_is_gone_is_a_failure(tmp_path):
     mesh.unlink()
     with pytest.raises(DataError, match="is gone"):
         catalogue.source("a", "geometry", read)
+
+
+def test_a_shape_may_bring_artifacts_and_a_mesh_for_the_rest(v2):
+    for name in ("b/given/sdf/samples.npz", "d/given/views/easy/00.png", "d/given/surface/surface.ply"):
+        write(v2 / "04256520" / name)
+    catalogue = find_catalogue(v2, "sofa")
+    assert catalogue.ids == ("a", "b", "c", "d")
+    found = {
+        (shape, makes): catalogue.given(shape, makes) for shape in catalogue.ids for makes in ("mesh", *TAKEN)
+    }
+    given = {key: one for key, one in found.items() if one}
+    assert given.keys() == {("b", "sdf"), ("d", "views"), ("d", "surface")}
+    assert given["b", "sdf"].folder == v2 / "04256520" / "b" / "given" / "sdf"
+    assert given["b", "sdf"].take is TAKEN["sdf"]
+    assert catalogue.source("b", "geometry", read).path.name == "model_normalized.obj"
+    message = r"^no model file, only given surface, views; add models/model_normalized.obj$"
+    with pytest.raises(DataError, match=message):
+        catalogue.source("d", "geometry", read)
+
+
+def test_a_class_of_given_artifacts_alone_is_a_class(tmp_path):
+    for name in ("x", "y"):
+        write(tmp_path / "teapots" / name / "given" / "surface" / "surface.ply")
+    assert find_catalogue(tmp_path, "teapots").ids == ("x", "y")
+
+
+def test_what_cannot_be_given_is_an_error(v2):
+    write(v2 / "04256520" / "b" / "given" / "sdfs" / "samples.npz")
+    catalogue = find_catalogue(v2, "sofa")
+    with pytest.raises(
+        UsageError, match="b/given/sdfs: cannot be given, only sdf, surface, views; remove it"
+    ):
+        catalogue.given("a", "sdf")
 
 
 def test_a_procedural_folder_says_so(v2):

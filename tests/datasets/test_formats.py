@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from t3d.datasets.formats import (
     open_samples,
     read_json,
+    read_normalization,
     read_transform,
     write_json,
     write_npz,
@@ -120,3 +121,28 @@ def test_transforms_come_back_bit_by_bit(tmp_path_factory, offset, scale):
     assert found.offset.tobytes() == offset.tobytes()
     assert (found.scale, found.mode) == (scale, "unit-sphere")
     assert np.array_equal(read_json(path)["matrix"], written.matrix())
+
+
+@given(offset=arrays(np.float64, 3, elements=st.floats(-1e9, 1e9)), scale=st.floats(1e-9, 1e9))
+def test_a_normalization_is_read_bit_by_bit(tmp_path_factory, offset, scale):
+    path = tmp_path_factory.mktemp("normalization") / "normalization.npz"
+    write_npz(path, {"offset": offset, "scale": np.array(scale)})
+    found = read_normalization(path)
+    assert found.offset.tobytes() == offset.tobytes()
+    assert found.scale == scale
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"offset": np.zeros(3)}, "no NPZ file with offset and scale"),
+        ({"offset": np.zeros(2), "scale": 1.0}, r"offset \(2,\) and scale \(\) are not"),
+        ({"offset": np.full(3, np.nan), "scale": 1.0}, "are not a vector and a number"),
+        ({"offset": np.zeros(3), "scale": 0.0}, "scale 0.0 is not positive"),
+        ({"offset": np.array(["a", "b", "c"]), "scale": 1.0}, "not all numbers"),
+    ],
+)
+def test_a_normalization_that_is_none_is_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "n.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        read_normalization(tmp_path / "n.npz")

@@ -73,3 +73,29 @@ def test_png_holds_the_pixels_and_its_bytes_repeat(tmp_path):
     with Image.open(tmp_path / "a.png") as picture:
         assert np.array_equal(np.asarray(picture), rgb)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "mode"),
+    [
+        ((5, 4), np.uint8, "L"),
+        ((5, 4), np.uint16, "I;16"),
+        ((5, 4, 4), np.uint8, "RGBA"),
+        ((1, 1, 3), np.uint8, "RGB"),
+    ],
+)
+def test_png_of_every_kind(tmp_path, shape, kind, mode):
+    pixels = np.random.default_rng(2).integers(0, np.iinfo(kind).max, shape, dtype=kind)
+    images.write_png(tmp_path / "a.png", pixels)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == mode
+        assert np.array_equal(np.asarray(picture), pixels)
+
+
+def test_png_of_a_view_is_no_larger_than_a_common_encoders(tmp_path):
+    """A disc on white with a gradient on it, as views are."""
+    y, x = np.mgrid[:224, :224] - 112.0
+    shade = np.where(np.hypot(x, y) < 70, 60 + (x + y) // 2, 255).astype(np.uint8)
+    rgb = np.stack([shade, shade, shade // 2 + 127], axis=-1)
+    images.write_png(tmp_path / "a.png", rgb)
+    assert (tmp_path / "a.png").stat().st_size < 1.3 * len(encoded(Image.fromarray(rgb), compress_level=1))

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t3d.datasets.splits import ABSENT, UNNAMED, discover, drawn, limited, listed_split, seeded_split
+from t3d.datasets.splits import (
+    ABSENT,
+    UNNAMED,
+    discover,
+    drawn,
+    is_chosen,
+    limited,
+    listed_split,
+    seeded_split,
+)
 from t3d.errors import UsageError
 
 SOFA = "04256520"
@@ -123,6 +132,17 @@ def test_every_id_named_or_there_is_in_one_place_only(tmp_path_factory, there, v
     places = [*split.train, *split.val, *split.test, *split.excluded]
     assert sorted(places) == sorted(there | set(named(25)))
     assert set(split.train + split.val) <= set(named(20))
+
+
+@pytest.mark.parametrize("name", ["sofa_error.json", "excluded.json"])
+def test_faulty_shapes_are_in_no_part_and_counted_with_the_reason(pair, tmp_path, name):
+    faulty = write(tmp_path, name, ["s003", "s021", "s021", "elsewhere"])
+    split = listed_split([*pair, faulty], "sofa", named(25), 0, 0.1)
+    assert {"s003", "s021"}.isdisjoint({*split.train, *split.val, *split.test})
+    assert len(split.train) + len(split.val) + len(split.test) == 23
+    reasons = {shape: split.excluded[shape] for shape in ("s003", "s021", "elsewhere")}
+    assert set(reasons.values()) == {f"named by {name}, a list of faulty shapes"}
+    assert not any(map(is_chosen, reasons.values()))
 
 
 @pytest.mark.parametrize("missing", ["train", "test"])

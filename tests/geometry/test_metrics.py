@@ -4,10 +4,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from t3d.errors import UsageError
 from t3d.geometry.metrics import (
     FEWEST,
+    chamfer,
     chamfer_l2,
+    earth_mover,
+    f_score,
+    hausdorff,
+    intersection_over_union,
     median_interval,
+    nearest,
+    normal_consistency,
     sampling_floor,
     squared_distances,
     tree,
@@ -37,6 +45,63 @@ def test_equals_the_table_of_all_pairs(a, b):
     np.testing.assert_allclose(
         squared_distances(a, b), ((a[:, None] - b[None]) ** 2).sum(axis=-1).min(axis=1), rtol=1e-9, atol=1e-12
     )
+
+
+@settings(deadline=None)
+@given(clouds, clouds, st.integers(1, 2), st.booleans())
+def test_every_distance_agrees_with_its_slow_twin(a, b, power, half):
+    table = np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=-1))
+    (there, target), (back, _) = nearest(a, b), nearest(b, a)
+    np.testing.assert_allclose(there, np.linalg.norm(a - b[target], axis=1), atol=1e-9)
+    directions = [(table.min(axis=1) ** power).mean(), (table.min(axis=0) ** power).mean()]
+    expected = np.mean(directions) if half else sum(directions)
+    assert chamfer(there, back, power, half) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    farthest = max(table.min(axis=1).max(), table.min(axis=0).max())
+    assert hausdorff(there, back) == pytest.approx(farthest, abs=1e-9)
+
+
+small = st.integers(1, 4).flatmap(lambda n: arrays(np.float64, (n, 3), elements=numbers))
+
+
+@settings(deadline=None)
+@given(small, small)
+def test_the_earth_mover_is_the_best_of_all_plans(a, b):
+    from scipy.optimize import linprog
+
+    table = np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=-1))
+    n, m = table.shape
+    rows = [np.kron(np.eye(n)[i], np.ones(m)) for i in range(n)] + [
+        np.tile(np.eye(m)[j], n) for j in range(m)
+    ]
+    best = linprog(table.ravel(), A_eq=np.array(rows), b_eq=[1 / n] * n + [1 / m] * m).fun
+    assert earth_mover(a, b) == pytest.approx(best, rel=1e-7, abs=1e-7)
+
+
+def test_the_earth_mover_of_a_shift_is_its_length_and_too_much_is_refused():
+    d = directions(300)
+    assert earth_mover(d, d[::-1] + np.array([0.03, 0, 0.04])) == pytest.approx(0.05)
+    assert earth_mover(d, np.zeros((1, 3))) == pytest.approx(1)
+    with pytest.raises(UsageError, match="draw the same few"):
+        earth_mover(d[:99], d[:100])
+
+
+def test_f_is_the_harmonic_mean_and_never_a_division_by_zero():
+    assert f_score(0.5, 1.0) == pytest.approx(2 / 3)
+    assert f_score(0.0, 0.0) == 0
+
+
+def test_flipped_normals_are_consistent_and_perpendicular_ones_are_not():
+    d = directions(50)
+    across = np.stack([-d[:, 1], d[:, 0], np.zeros(50)], axis=1)
+    assert normal_consistency(d, -d) == pytest.approx(1)
+    assert normal_consistency(d, across) == pytest.approx(0, abs=1e-12)
+
+
+def test_intersection_over_union_counts_points():
+    a, b = np.array([1, 1, 1, 0, 0], dtype=bool), np.array([0, 1, 1, 1, 0], dtype=bool)
+    assert intersection_over_union(a, b) == 0.5
+    assert intersection_over_union(a, ~a) == 0
+    assert intersection_over_union(a & ~a, a & ~a) == 1
 
 
 @settings(deadline=None)
@@ -81,6 +146,8 @@ def test_the_floor_is_that_of_two_independent_samplings():
     assert floor == pytest.approx(chamfer_l2(sphere(n), sphere(n)), rel=0.03)
     assert floor == pytest.approx(2 * 4 * np.pi / (np.pi * n), rel=0.03)
     assert sampling_floor(2 * sphere(n), rng) == pytest.approx(4 * floor, rel=0.03)
+    there, back = (nearest(sphere(n), sphere(n))[0] for _ in range(2))
+    assert sampling_floor(sphere(n), rng, 1) == pytest.approx(chamfer(there, back, 1), rel=0.03)
 
 
 def test_the_interval_covers_the_true_median_about_as_often_as_it_says():

@@ -9,7 +9,7 @@ from t3d.geometry.distance import Solid
 from t3d.geometry.mesh import Mesh, adjacency, concatenate, drop_duplicates, flipped, weld
 from t3d.geometry.normalize import unit_sphere
 from t3d.geometry.orientation import coherent_patches, outward
-from t3d.geometry.sampling import deepsdf_points
+from t3d.geometry.sampling import PRESETS, spatial_points
 
 
 def as_mesh(made):
@@ -59,7 +59,7 @@ def test_damaged_shapes_enclose_what_they_did(shape, damage):
     intact = unit(shape())
     broken = damaged(intact, damage, np.random.default_rng(3))
     mended = flipped(broken, outward(broken, np.random.default_rng(5)))
-    points = deepsdf_points(intact, 8_000, (0.005, 0.0005), 1.0, np.random.default_rng(1))
+    points = spatial_points(intact, 8_000, PRESETS["deepsdf"], np.random.default_rng(1))
     truth = Solid(intact)
     far = truth.distance(points) > 0.005
     same = (truth.winding(points) > 0.5) == (Solid(mended).winding(points) > 0.5)

@@ -66,7 +66,15 @@ def test_parts_sharing_a_texture_share_its_copy_and_texel_density():
     parts.append(Part(TRIANGLE + 5, FACE, uv=uv, material=shiny))
     soup = join(parts)
     assert soup.texture.tolist() == [0, -1, 0]
-    assert soup.densities == pytest.approx([4.0])  # 16 texels on a unit square
+    assert soup.density == pytest.approx([4.0, 0.0, 4.0])  # 16 texels on a unit square
+
+
+def test_texel_density_is_that_of_each_face():
+    pixels = np.zeros((8, 2, 4), np.uint8)
+    part = Part(TRIANGLE * 2, FACE, uv=TRIANGLE[:, :2] * (3, 3), material=Material(texture=pixels))
+    assert join([part]).density == pytest.approx([6.0])  # 16 texels, 9 times, on 4 units of area
+    lost = Part(TRIANGLE * 0, FACE, uv=TRIANGLE[:, :2], material=Material(texture=pixels))
+    assert np.isfinite(join([lost, part]).density).all()
 
 
 def test_a_reversed_face_in_the_same_place_is_drawn_from_behind():

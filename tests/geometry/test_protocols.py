@@ -1,49 +1,60 @@
-import numpy as np
+import re
+from pathlib import Path
+
 import pytest
 
-from t3d.errors import DataError
-from t3d.geometry.mesh import Mesh
-from t3d.geometry.protocols import DEEPSDF, deepsdf, deepsdf_failed, truth
+from t3d.cli.score import NAMES
+from t3d.errors import UsageError
+from t3d.geometry.evaluation import KINDS
+from t3d.geometry.frames import FRAMES
+from t3d.geometry.protocols import DEEPSDF, DISN, P2M, PROTOCOLS, T3D_V1, WHAT3D, Metric, find_protocol
 
-SQUARE = Mesh(np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), np.array([[0, 1, 2], [0, 2, 3]]))
-
-
-def on_square(count, height=0.0):
-    x, y = np.random.default_rng(5).random((2, count))
-    return np.stack([x, y, np.full(count, height)], axis=1)
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
-def test_scores_two_parallel_squares_by_their_distance():
-    true = truth(on_square(20_000, height=0.3))
-    assert deepsdf(true, SQUARE, np.random.default_rng(0)) == pytest.approx(2 * 0.3**2, rel=1e-3)
+def test_all_protocols_are_whole_and_the_command_offers_them():
+    assert tuple(PROTOCOLS) == NAMES
+    for name, protocol in PROTOCOLS.items():
+        assert protocol is find_protocol(name)
+        assert protocol.version >= 1
+        assert protocol.frame in FRAMES
+        assert {metric.kind for metric in protocol.metrics} <= KINDS.keys() | {"iou"}
+        names = [metric.name for metric in protocol.metrics]
+        assert len(set(names)) == len(names)
+        assert any(metric.shown for metric in protocol.metrics)
+        assert re.search(r"\w\.(py|cpp|md)", protocol.source)
 
 
-def test_a_perfect_prediction_scores_the_sampling_floor():
-    score = deepsdf(truth(on_square(30_000)), SQUARE, np.random.default_rng(0))
-    assert score == pytest.approx(2 / (np.pi * 30_000), rel=0.05)
+def test_unknown_protocols_are_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match="t3d-v1, deepsdf"):
+        find_protocol("chamfer")
 
 
-def test_samples_by_area_not_by_faces_or_vertices():
-    corner = Mesh(SQUARE.vertices * 0.01, SQUARE.faces)
-    faces = np.concatenate([SQUARE.faces, *[corner.faces + 4] * 500])
-    many = Mesh(np.concatenate([SQUARE.vertices, corner.vertices]), faces)
-    score = deepsdf(truth(on_square(30_000)), many, np.random.default_rng(0))
-    assert score < 3 * 2 / (np.pi * 30_000)
+def test_labels_carry_the_version_once():
+    assert [DEEPSDF.label, T3D_V1.label] == ["deepsdf v1", "t3d-v1"]
 
 
-def test_a_missing_prediction_is_one_point_at_the_centre_of_the_box():
-    points = on_square(1000)
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    squared = ((points - middle) ** 2).sum(axis=1)
-    assert deepsdf_failed(truth(points)) == pytest.approx(squared.mean() + squared.min())
-    assert deepsdf_failed(truth(10 * points)) == pytest.approx(100 * deepsdf_failed(truth(points)))
+def test_columns_are_named_by_what_they_are():
+    assert [metric.name for metric in (*P2M.metrics[:3], Metric("iou", at=1.1))] == [
+        "chamfer-l2",
+        "f@0.01",
+        "f@0.01414",
+        "iou",
+    ]
+    assert [metric.at for metric in WHAT3D.metrics if metric.shown] == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2]
+    assert [metric.at for metric in DISN.metrics if metric.kind == "f"] == pytest.approx(
+        [2.5 * share for share in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)]
+    )
 
 
-def test_the_protocol_says_what_it_is():
-    assert DEEPSDF.label == "deepsdf v1"
-    assert (DEEPSDF.points, DEEPSDF.factor, DEEPSDF.frame) == (30_000, 1000.0, "original")
+def test_what_is_better_is_known():
+    assert [Metric(kind).higher_is_better for kind in ("f", "normals", "iou", "recall")] == [True] * 4
+    assert not any(Metric(kind).higher_is_better for kind in ("chamfer", "emd", "hausdorff", "surface"))
 
 
-def test_a_truth_without_points_is_refused():
-    with pytest.raises(DataError, match="no points"):
-        truth(np.zeros((0, 3)))
+def test_the_page_has_a_section_with_the_source_of_every_protocol():
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    for name, protocol in PROTOCOLS.items():
+        assert f"## `{name}`" in text
+        for file in re.findall(r"[\w/]+\.(?:py|cpp)", protocol.source):
+            assert file in text, file

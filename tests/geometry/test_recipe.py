@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t3d.geometry.cameras import project
-from t3d.geometry.recipe import Level, draw_views, fitting_distance, focal_length, towards
+from t3d.geometry.recipe import (
+    Level,
+    draw_views,
+    fitting_distance,
+    focal_length,
+    given_view,
+    in_frame,
+    ring_views,
+    sphere_views,
+    towards,
+)
 
 EASY = Level(
     elevation=(20, 30), distance=((1.1375, 1.75),) * 2, shift=(0, 0), jitter=5, first_tries=4, max_tries=200
@@ -102,3 +112,64 @@ def test_later_tries_use_their_own_ranges():
 def test_same_generator_same_cameras():
     one, other = (draw_views(box(np.ones(3)), HARD, 5, 224, np.random.default_rng(9)) for _ in range(2))
     assert all(np.array_equal(a.camera.c2w, b.camera.c2w) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 7, 50])
+def test_a_ring_is_even_and_in_the_middle_of_the_level(count):
+    views = ring_views(HARD, count, 64)
+    assert [view.azimuth_deg for view in views] == pytest.approx(
+        [(i + 1) * 360 / count for i in range(count)]
+    )
+    for view in views:
+        assert view.camera.eye == pytest.approx(1.4 * towards(view.azimuth_deg, 22.5))
+        assert project([(0, 0, 0)], view.camera)[0] == pytest.approx((32, 32))
+        assert (view.tries, view.fitted, view.shift) == (1, False, (0, 0, 0))
+
+
+def directions(views):
+    return np.array([view.camera.eye / np.linalg.norm(view.camera.eye) for view in views])
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 50, 500])
+def test_a_sphere_is_even(count):
+    """No cap is emptier or fuller than its share, and neighbours keep apart (a grid of n: 3.5 / sqrt(n))."""
+    seen = directions(sphere_views(EASY, count, 64))
+    assert np.linalg.norm(seen.mean(axis=0)) < 2 / count + 1e-9 if count > 1 else True
+    if count > 2:
+        apart = np.linalg.norm(seen[:, None] - seen[None], axis=2) + 9 * np.eye(count)
+        assert apart.min() > 2.8 / np.sqrt(count)
+        rng = np.random.default_rng(0)
+        poles = rng.normal(size=(2000, 3))
+        poles /= np.linalg.norm(poles, axis=1, keepdims=True)
+        gaps = np.linalg.norm(poles[:, None] - seen[None], axis=2).min(axis=1)
+        assert gaps.max() < 3.2 / np.sqrt(count)
+
+
+def test_a_turned_sphere_is_another_one_at_the_levels_distance():
+    one, other = (sphere_views(HARD, 20, 64, turn) for turn in (0.0, 68.75))
+    assert np.linalg.norm(directions(one)[:, None] - directions(other)[None], axis=2).min() > 0.1
+    assert [view.elevation_deg for view in one] == [view.elevation_deg for view in other]
+    for view in other:
+        assert view.camera.eye == pytest.approx(1.4 * towards(view.azimuth_deg, view.elevation_deg))
+        assert project([(0, 0, 0)], view.camera)[0] == pytest.approx((32, 32))
+
+
+@given(st.floats(0, 359), st.floats(-89, 89), st.floats(0.1, 50))
+def test_a_given_camera_is_described_by_its_place(azimuth, elevation, distance):
+    from t3d.geometry.cameras import centred, look_at
+
+    camera = centred(look_at(distance * towards(azimuth, elevation), (0.01, 0.02, 0.03)), 70.0, 64)
+    view = given_view(camera)
+    assert view.camera is camera
+    assert view.distance == pytest.approx(distance)
+    assert towards(view.azimuth_deg, view.elevation_deg) == pytest.approx(towards(azimuth, elevation))
+
+
+def test_another_frame_shows_the_same_picture():
+    view = draw_views(box(np.ones(3)), HARD, 1, 224, np.random.default_rng(3))[0]
+    moved = in_frame(view, 1.7, np.array([0.1, -0.2, 0.3]))
+    points = box(np.ones(3))
+    assert project(1.7 * points + (0.1, -0.2, 0.3), moved.camera) == pytest.approx(
+        project(points, view.camera)
+    )
+    assert (moved.distance, moved.shift) == (view.distance, view.shift)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t3d.geometry import shading
-from t3d.geometry.shading import Texture, decode, encode, irradiance
+from t3d.geometry.shading import Atlas, Texture, decode, encode, irradiance
 
 CODES = np.arange(256, dtype=np.uint8)
 
@@ -55,8 +55,14 @@ def test_samples_are_bilinear_and_repeat(height, width, seed):
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
     uv = rng.uniform(-3, 3, (5, 2)).astype(np.float32)
-    for (u, v), found in zip(uv.astype(float), Texture(pixels).sample(uv, 0), strict=True):
+    for (u, v), found in zip(uv.astype(float), sampled(pixels, uv), strict=True):
         assert found == pytest.approx(slow_sample(pixels, u, v), abs=2e-4)
+
+
+def sampled(pixels, uv, texels=1.0):
+    uv = np.asarray(uv, np.float32)
+    atlas = Atlas([Texture(pixels)])
+    return atlas.sample(uv, np.zeros(len(uv), np.int32), np.full(len(uv), texels, np.float32))
 
 
 def slow_sample(pixels, u, v):
@@ -74,22 +80,42 @@ def slow_sample(pixels, u, v):
 def test_coarser_copies_keep_the_mean():
     pixels = np.random.default_rng(2).integers(0, 256, (16, 8, 4), dtype=np.uint8)
     pixels[..., 3] = 255
-    anywhere = np.array([[0.3, 0.9]], dtype=np.float32)
-    texture = Texture(pixels)
-    last = texture.level_for(1e9)
     mean = decode(pixels[..., :3]).reshape(-1, 3).mean(axis=0)
-    assert texture.sample(anywhere, last)[0, :3] == pytest.approx(mean, abs=1e-4)
+    assert sampled(pixels, [[0.3, 0.9]], 1e9)[0, :3] == pytest.approx(mean, abs=1e-4)
 
 
 def test_invisible_texels_do_not_bleed_into_coarser_copies():
     pixels = np.zeros((2, 2, 4), dtype=np.uint8)
     pixels[0, 0] = (255, 255, 255, 255)
-    color = Texture(pixels).sample(np.zeros((1, 2), np.float32), 1)[0]
-    assert color == pytest.approx((1, 1, 1, 0.25), abs=1e-4)
+    assert sampled(pixels, [[0, 0]], 2)[0] == pytest.approx((1, 1, 1, 0.25), abs=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (16, 9), (5, 7), (64, 64)])
+def test_copies_halve_down_to_one_texel(height, width):
+    shapes = [copy.shape[:2] for copy in Texture(np.zeros((height, width, 4), np.uint8)).copies()]
+    halved = [(height, width)]
+    while halved[-1] != (1, 1):
+        halved.append(((halved[-1][0] + 1) // 2, (halved[-1][1] + 1) // 2))
+    assert shapes == halved
 
 
 @pytest.mark.parametrize(
-    ("texels", "level"), [(0.0, 0), (1.0, 0), (1.9, 0), (2.1, 1), (5.0, 2), (1e9, 4), (math.nan, 0)]
+    ("texels", "level"), [(0.0, 0), (1.0, 0), (1.9, 0), (2.1, 1), (5.0, 2), (1e9, 4), (math.inf, 4)]
 )
 def test_level_halves_until_about_a_texel_per_pixel(texels, level):
-    assert Texture(np.zeros((16, 9, 4), np.uint8)).level_for(texels) == level
+    """A texture that is black but for one texel: its share tells the copy."""
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[..., 3], pixels[0, 0] = 255, 255
+    middle = 0.5 * 2**level / 16
+    assert sampled(pixels, [[middle, 1 - middle]], texels)[0, 0] == pytest.approx(0.25**level, abs=1e-4)
+
+
+def test_textures_of_one_atlas_do_not_mix():
+    rng = np.random.default_rng(3)
+    pictures = [rng.integers(0, 256, (*size, 4), dtype=np.uint8) for size in ((3, 5), (8, 2), (1, 1))]
+    uv = rng.uniform(-1, 1, (60, 2)).astype(np.float32)
+    number, texels = np.arange(60, dtype=np.int32) % 3, rng.uniform(0, 9, 60).astype(np.float32)
+    found = Atlas([Texture(picture) for picture in pictures]).sample(uv, number, texels)
+    for row in range(60):
+        alone = sampled(pictures[number[row]], uv[row : row + 1], texels[row])[0]
+        assert np.array_equal(found[row], alone)

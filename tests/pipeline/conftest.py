@@ -11,7 +11,7 @@ from t3d.pipeline.graph import Graph
 from t3d.pipeline.plan import Plan, Project, plan
 from t3d.pipeline.runner import Execution, run
 from t3d.pipeline.settings import Layer, resolve
-from t3d.pipeline.sources import Memo, Source
+from t3d.pipeline.sources import Given, Memo, Source
 from t3d.pipeline.stage import stages_of
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,11 +28,18 @@ class Texts:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in self.folder.glob("*.txt")))
+        given = {path.name for path in self.folder.glob("given/*")}
+        return tuple(sorted(given.union(path.stem for path in self.folder.glob("*.txt"))))
 
     def source(self, shape: str, role: str, memo: Memo) -> Source:
         path = self.folder / f"{shape}.txt"
         return Source(path, (path,))
+
+    def given(self, shape: str, makes: str) -> Given | None:
+        from toy._given import take_words
+
+        folder = self.folder / "given" / shape / makes
+        return Given(folder, take_words) if folder.is_dir() else None
 
 
 @dataclass

@@ -55,7 +55,7 @@ def test_a_source_that_is_gone_is_a_recorded_failure(toy):
 
     class Stale:
         name, title, roles, ids = "texts", "", ("text",), ("one", "two")
-        source = made.catalogue.source
+        source, given = made.catalogue.source, made.catalogue.given
 
     from dataclasses import replace
 

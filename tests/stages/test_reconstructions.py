@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import t3d.models.network
-from t3d.datasets.formats import read_json, write_transform
+from t3d.datasets.formats import read_json, write_npz
 from t3d.datasets.meshes import read_ply
 from t3d.errors import DataError
 from t3d.geometry.mesh import bounds, volume
@@ -35,8 +35,9 @@ def network(monkeypatch):
 
 @pytest.fixture
 def folders(tmp_path):
-    (tmp_path / "mesh").mkdir()
-    write_transform(tmp_path / "mesh" / "transform.json", TRANSFORM)
+    (tmp_path / "surface").mkdir()
+    arrays = {"offset": TRANSFORM.offset, "scale": np.array(TRANSFORM.scale)}
+    write_npz(tmp_path / "surface" / "normalization.npz", arrays)
     return tmp_path
 
 
@@ -51,7 +52,12 @@ def run(root, to="out", params=PARAMS, seed=0):
     out = root / to
     out.mkdir()
     facts = reconstructions(
-        root / "views", root / "mesh", root / "net", out=out, params=params, rng=np.random.default_rng(seed)
+        root / "views",
+        root / "surface",
+        root / "net",
+        out=out,
+        params=params,
+        rng=np.random.default_rng(seed),
     )
     return out, facts
 

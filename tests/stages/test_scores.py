@@ -5,12 +5,14 @@ import csv
 import numpy as np
 import pytest
 
-from t3d.datasets.formats import read_json, write_json, write_transform
+from t3d.datasets.formats import read_json, write_json, write_normalization
 from t3d.datasets.meshes import write_ply, write_points
+from t3d.geometry.clouds import Body, Cloud
+from t3d.geometry.evaluation import failed, truth
 from t3d.geometry.isosurface import extract
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.normalize import Transform
-from t3d.geometry.protocols import deepsdf_failed, truth
+from t3d.geometry.protocols import DEEPSDF
 from t3d.geometry.sampling import surface_points
 from t3d.stages.scores import Params, scores
 
@@ -33,7 +35,7 @@ class Run:
         self.root, self.points = root, points
         self.split = {"test": list(test), "train_scored": list(train)}
         self.failures = []
-        self.surface, self.mesh, self.made = ({"test": {}, "train_scored": {}} for _ in range(3))
+        self.surface, self.made = ({"test": {}, "train_scored": {}} for _ in range(2))
         (root / "split").mkdir()
         write_json(root / "split" / "split.json", self.split)
         for part, shapes in self.split.items():
@@ -53,11 +55,10 @@ class Run:
 
     def add(self, part, shape, centre):
         transform = Transform(-centre, SCALE)
-        self.mesh[part][shape] = self.folder("mesh", shape)
-        write_transform(self.mesh[part][shape] / "transform.json", transform)
         points, _ = surface_points(BALL, self.points, np.random.default_rng(1))
         self.surface[part][shape] = self.folder("surface", shape)
         write_points(self.surface[part][shape] / "surface.ply", transform.invert(points), points)
+        write_normalization(self.surface[part][shape] / "normalization.npz", transform)
         self.made[part][shape] = self.folder("made", shape)
         (self.made[part][shape] / "easy").mkdir()
         for name, radius in (("30", 0.55), ("07", 0.3)):
@@ -74,7 +75,7 @@ class Run:
 
     def lose(self, stage, shape, reason):
         self.failures.append({"shape": shape, "stage": stage, "kind": "data", "reason": reason})
-        lost = {"mesh": (self.mesh, self.surface, self.made), "views": (self.made,)}[stage]
+        lost = {"mesh": (self.surface, self.made), "views": (self.made,)}[stage]
         for mapping in lost:
             for part in mapping.values():
                 part.pop(shape, None)
@@ -82,7 +83,7 @@ class Run:
     def score(self, to="out", threads=2):
         out = self.folder(to)
         scores(
-            {"s1": self.made}, self.surface, self.mesh, self.template, self.root / "split",
+            {"s1": self.made}, self.surface, self.template, self.root / "split",
             out=out, params=PARAMS, rng=np.random.default_rng(0), threads=threads, failures=self.failures,
         )  # fmt: skip
         rows = list(csv.DictReader((out / "metrics.csv").read_text().splitlines()))
@@ -135,7 +136,8 @@ def test_missing_empty_and_corrupt_predictions_are_counted_and_penalised(tmp_pat
     assert fixed["missing"]["reason"] == "views: no view fits the frame"
     assert fixed["empty"]["reason"] == EMPTY["reason"]
     assert "30.ply" in fixed["corrupt"]["reason"]
-    penalty = deepsdf_failed(truth(BALL.vertices / SCALE))
+    rng = np.random.default_rng(0)
+    penalty = failed(DEEPSDF, truth(DEEPSDF, Body(Cloud(BALL.vertices / SCALE)), rng), rng)["chamfer-l2"]
     assert penalty == pytest.approx(2 * 0.25**2, rel=0.01)
     for shape in ("missing", "empty", "corrupt"):
         assert float(fixed[shape]["chamfer"]) == pytest.approx(penalty, rel=0.01)

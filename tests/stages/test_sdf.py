@@ -1,19 +1,27 @@
 """The sdf stage: exact samples of what has an inside, a reason for what has none."""
 
 import os
+import typing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 
+from t3d.cli.project import PACKAGE
 from t3d.datasets.formats import open_samples
 from t3d.datasets.meshes import write_ply
-from t3d.errors import DataError
+from t3d.errors import DataError, UsageError
 from t3d.geometry.mesh import Mesh
-from t3d.pipeline.stage import field_docs
+from t3d.geometry.sampling import PRESETS
+from t3d.geometry.signs import SIGNS
+from t3d.pipeline.settings import Layer, resolve
+from t3d.pipeline.stage import field_docs, stages_of
+from t3d.stages.mesh import Params as MeshParams
 from t3d.stages.mesh import mesh
-from t3d.stages.sdf import Params, sdf
+from t3d.stages.sdf import Params, Sampling, Sign, sdf
+
+STAGES = stages_of(PACKAGE)
 
 MESHES = Path(os.environ.get("T3D_TEST_MESHES", Path(__file__).parents[3] / "shared" / "meshes"))
 HARD = sorted(
@@ -73,7 +81,7 @@ def test_a_sheet_encloses_nothing(tmp_path):
 
 def test_a_shape_without_an_outside_is_refused(tmp_path):
     with pytest.raises(DataError, match="no outside found"):
-        run(trimesh.creation.box(extents=(9, 9, 9)), tmp_path, variances=(1e-9, 1e-9), near=0.0)
+        run(trimesh.creation.box(extents=(9, 9, 9)), tmp_path, sampling="uniform")
 
 
 def test_ambiguous_signs_are_refused_below_the_named_agreement(tmp_path):
@@ -85,9 +93,62 @@ def test_ambiguous_signs_are_refused_below_the_named_agreement(tmp_path):
         run(bowl, tmp_path, seed=1, least_agreement=facts["agreement"] + 0.1)
 
 
+def test_a_sheet_with_a_thickness_is_a_slab(tmp_path):
+    sheet = trimesh.Trimesh([[-0.5, -0.5, 0], [0.5, -0.5, 0], [0, 0.8, 0]], [[0, 1, 2]])
+    facts, path = run(sheet, tmp_path, thickness=0.04, least_agreement=0.0)
+    _, neg = open_samples(path)
+    over = (np.abs(neg[:, 2]) < 0.02) & (neg[:, 1] > -0.4) & (np.abs(neg[:, 0]) < 0.2) & (neg[:, 1] < 0.2)
+    assert over.sum() > 500
+    assert np.allclose(neg[over, 3], np.abs(neg[over, 2]) - 0.02, atol=1e-6)
+    assert (np.abs(neg[:, 2]) < 0.02).all()
+    assert facts["dropped"] == 0
+
+
+def test_parts_within_others_are_not_sampled(tmp_path):
+    ball, core = trimesh.creation.icosphere(4, radius=0.9), trimesh.creation.icosphere(4, radius=0.5)
+    facts, path = run(trimesh.util.concatenate([ball, core]), tmp_path)
+    _, neg = open_samples(path)
+    assert facts["hidden"] == pytest.approx(0.25 / (0.25 + 0.81), rel=1e-3)
+    assert np.allclose(0.9 - np.linalg.norm(neg[:, :3], axis=1), -neg[:, 3], atol=2e-3)
+    assert (np.linalg.norm(neg[:, :3], axis=1) < 0.55).mean() < 0.05
+
+
+def test_the_count_is_kept_when_ambiguous_points_are_dropped(tmp_path):
+    made = trimesh.creation.torus(0.6, 0.25)
+    made.faces[::97] = made.faces[::97][:, ::-1]
+    facts, path = run(made, tmp_path)
+    assert 0 < facts["dropped"] < 400
+    assert sum(map(len, open_samples(path))) == facts["points"] == 20_000
+
+
+@pytest.mark.parametrize("sampling", typing.get_args(Sampling))
+@pytest.mark.parametrize("sign", ["auto", "winding", "parity", "visibility"])
+def test_every_choice_samples_a_ball(tmp_path, sampling, sign):
+    _, path = run(
+        trimesh.creation.icosphere(4, radius=0.9), tmp_path, sampling=sampling, sign=sign, count=2_000
+    )
+    for rows in open_samples(path):
+        assert np.allclose(np.linalg.norm(rows[:, :3], axis=1) - 0.9, rows[:, 3], atol=3e-3)
+
+
+def test_choices_are_those_of_the_tables_and_a_wrong_one_is_refused_by_name():
+    assert list(typing.get_args(Sampling)) == list(PRESETS)
+    assert list(typing.get_args(Sign)) == list(SIGNS)
+    stages = {"sdf": STAGES["sdf"]}
+    with pytest.raises(UsageError, match=r"^--set: sdf.sign: value 'normals' is not known; .*'?auto"):
+        resolve(stages, [Layer("--set", {"sdf": {"sign": "normals"}})])
+    with pytest.raises(UsageError, match=r"value 'deepsdf_paper' is not known; did you mean 'deepsdf-paper'"):
+        resolve(stages, [Layer("--set", {"sdf": {"sampling": "deepsdf_paper"}})])
+
+
 def test_defaults_are_those_of_deepsdf_and_every_setting_is_explained():
     defaults = Params()
-    assert (defaults.count, defaults.near, defaults.variances) == (500_000, 0.94, (0.005, 0.0005))
+    assert (defaults.count, defaults.sampling, defaults.sign, defaults.thickness) == (
+        500_000,
+        "deepsdf",
+        "auto",
+        0,
+    )
     assert set(field_docs(Params)) == set(Params.__dataclass_fields__)
 
 
@@ -95,7 +156,7 @@ def test_defaults_are_those_of_deepsdf_and_every_setting_is_explained():
 @pytest.mark.parametrize("source", HARD, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_odd_files_are_sampled_or_refused_with_a_reason(tmp_path, source):
     def both():
-        mesh(source, out=tmp_path, rng=np.random.default_rng(0), threads=1)
+        mesh(source, out=tmp_path, params=MeshParams(), rng=np.random.default_rng(0), threads=1)
         return sdf(
             tmp_path, out=tmp_path, params=Params(count=5_000), rng=np.random.default_rng(1), threads=1
         )
@@ -114,7 +175,7 @@ def test_real_meshes_have_an_inside_that_two_tests_agree_on(tmp_path):
         made, out = tmp_path / f"mesh{number}", tmp_path / f"sdf{number}"
         made.mkdir()
         out.mkdir()
-        mesh(source, out=made, rng=np.random.default_rng(0), threads=1)
+        mesh(source, out=made, params=MeshParams(), rng=np.random.default_rng(0), threads=1)
         params = Params(count=20_000)
         agreed.append(sdf(made, out=out, params=params, rng=np.random.default_rng(1), threads=1)["agreement"])
     assert np.median(agreed) > 0.98

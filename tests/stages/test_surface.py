@@ -11,7 +11,7 @@ from t3d.stages.mesh import mesh
 from t3d.stages.surface import Params, surface
 
 
-def run(folder, count=3_000):
+def run(folder, count=3_000, **params):
     """A box with a smaller one hidden in it, far from the origin."""
     outer = trimesh.creation.box(bounds=[(10, 20, 30), (12, 24, 36)])
     inner = trimesh.creation.box(bounds=[(10.5, 21, 31), (11.5, 23, 35)])
@@ -28,7 +28,7 @@ def run(folder, count=3_000):
     facts = surface(
         folder / "mesh",
         out=folder / "surface",
-        params=Params(count=count),
+        params=Params(count=count, **params),
         rng=np.random.default_rng(1),
         threads=1,
     )
@@ -44,6 +44,14 @@ def test_points_lie_on_the_visible_box_in_its_own_frame(tmp_path):
     assert inward.min() > -1e-9
     centred = points - [11, 22, 33]
     assert (np.einsum("ij,ij->i", centred, normals) > 0).all()
+
+
+def test_the_whole_surface_has_the_hidden_box_too_by_area(tmp_path):
+    _, out = run(tmp_path, part="whole")
+    points, normals = read_points(out / "surface.ply")
+    inner = (np.abs(points - [11, 22, 33]) < [0.6, 1.2, 2.4]).all(axis=1)
+    assert np.isclose(inner.mean(), 28 / (88 + 28), atol=0.03)
+    assert np.allclose(np.linalg.norm(normals, axis=1), 1)
 
 
 def test_normalization_is_the_one_of_the_mesh(tmp_path):

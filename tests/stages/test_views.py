@@ -1,12 +1,16 @@
 """The `views` stage from a mesh artifact and a mesh file to pictures, masks and cameras."""
 
 import hashlib
+import json
+import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import open3d
 import pytest
 import trimesh
 from PIL import Image
@@ -15,7 +19,7 @@ from t3d.datasets.cameras import read_cameras
 from t3d.datasets.formats import write_transform
 from t3d.datasets.meshes import load_geometry, read_ply, write_ply
 from t3d.errors import DataError
-from t3d.geometry.cameras import project
+from t3d.geometry.cameras import look_at, project
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.geometry.normalize import unit_sphere
 from t3d.stages.views import Params, views
@@ -71,7 +75,7 @@ def digests(folder):
 def test_artifact_holds_pictures_masks_and_cameras(tmp_path):
     out, facts = run(tmp_path, red_table(tmp_path))
     names = [f"{level}/{number:02d}.png" for level in ("easy", "hard") for number in range(4)]
-    assert sorted(digests(out)) == sorted([*names, "cameras.json", "masks.npz"])
+    assert sorted(digests(out)) == sorted([*names, "cameras.json", "contact.png", "masks.npz"])
     masks = np.load(out / "masks.npz")
     assert {name: (masks[name].shape, masks[name].dtype) for name in masks} == {
         name: ((4, 64, 64), np.uint8) for name in ("easy", "hard")
@@ -164,20 +168,30 @@ def test_missing_materials_are_a_warning_in_the_facts(tmp_path):
     assert facts["warnings"] == ["material library table.mtl is missing: drawn untextured"]
 
 
-def test_views_that_touch_the_border_are_counted(tmp_path):
-    from t3d.geometry.cameras import centred, look_at
-    from t3d.geometry.raycast import Renderer, plain
-    from t3d.geometry.recipe import View
-    from t3d.stages.views import _render
-
-    box = trimesh.creation.box((1, 1, 1))
-    cameras = [centred(look_at((0, 0, z), (0, 0, 0)), 70.0, 64) for z in (1.2, 3.0, 1.3)]
-    drawn = {level: [View(c, 0, 0, 1, (0, 0, 0), 1, False) for c in cameras] for level in ("easy", "hard")}
-    counts = _render(Renderer(plain(Mesh(box.vertices, box.faces))), drawn, 1.0, tmp_path)
-    assert counts == {"views": 6, "blank": 0, "cut_off": 4}
+def test_views_that_touch_the_border_are_counted_and_named(tmp_path):
+    near = Params(views=3, size=64, recipe="ring", easy_distance=(0.6, 0.6))
+    _, facts = run(tmp_path, red_table(tmp_path), params=near)
+    assert (facts["views"], facts["blank"], facts["cut_off"]) == (6, 0, 3)
+    assert facts["warnings"] == ["cut off at the border in 3 views: easy/00, easy/01, easy/02"]
 
 
-def test_a_shape_of_cut_out_holes_is_counted_as_blank(tmp_path):
+def test_many_faulty_views_are_not_all_named(tmp_path):
+    near = Params(views=9, size=32, recipe="ring", easy_distance=(0.6, 0.6))
+    _, facts = run(tmp_path, red_table(tmp_path), params=near)
+    (warning,) = facts["warnings"]
+    assert warning.startswith("cut off at the border in 9 views: easy/00, ")
+    assert warning.endswith("easy/07 ...")
+
+
+def test_views_that_show_next_to_nothing_are_named(tmp_path):
+    far = Params(views=2, size=64, recipe="ring", hard_distance=(60.0, 80.0))
+    out, facts = run(tmp_path, red_table(tmp_path), params=far)
+    assert (facts["blank"], facts["cut_off"]) == (2, 0)
+    assert facts["warnings"] == ["next to nothing in 2 views: hard/00, hard/01"]
+    assert (out / "contact.png").stat().st_size > 0
+
+
+def test_a_shape_that_no_view_shows_is_an_error(tmp_path):
     leaf = np.zeros((4, 4, 4), np.uint8)
     leaf[0, 0] = 255
     Image.fromarray(leaf).save(tmp_path / "leaf.png")
@@ -185,9 +199,8 @@ def test_a_shape_of_cut_out_holes_is_counted_as_blank(tmp_path):
     (tmp_path / "table.obj").write_text(
         "mtllib table.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 1\nvt 0.4 0.4\nusemtl red\nf 1/1 2/1 3/1\n"
     )
-    _, facts = run(tmp_path, tmp_path / "table.obj")
-    assert facts["blank"] == 8
-    assert facts["cut_off"] == 0
+    with pytest.raises(DataError, match="every view is blank"):
+        run(tmp_path, tmp_path / "table.obj")
 
 
 def test_no_draw_that_fits_means_moving_back(tmp_path):
@@ -203,6 +216,123 @@ def test_no_faces_is_an_error_of_the_shape(tmp_path):
     (mesh / "mesh.ply").write_bytes(trimesh.PointCloud(np.eye(3)).export(file_type="ply"))
     with pytest.raises(DataError, match="no faces"):
         run(tmp_path, path)
+
+
+def test_a_ring_uses_no_chance(tmp_path):
+    ring = Params(views=3, size=48, recipe="ring")
+    one, _ = run(tmp_path, red_table(tmp_path), "one", ring)
+    other, _ = run(tmp_path, tmp_path / "table.obj", "other", ring, seed=1)
+    assert digests(one) == digests(other)
+    frames = json.loads((one / "cameras.json").read_text())["frames"]
+    assert [frame["azimuth_deg"] for frame in frames] == [120, 240, 360] * 2
+    assert {frame["distance"] for frame in frames[:3]} == {(1.1375 + 1.75) / 2}
+
+
+def test_a_sphere_sees_the_shape_from_below_too(tmp_path):
+    out, facts = run(tmp_path, red_table(tmp_path), params=Params(views=10, size=48, recipe="sphere"))
+    heights = [camera.eye[1] for camera in read_cameras(out / "cameras.json")["easy"]]
+    assert (np.diff(heights) < 0).all()
+    assert min(heights) == pytest.approx(-max(heights))
+    assert facts["blank"] == 0
+
+
+def test_cameras_of_another_run_give_its_pictures(tmp_path):
+    path = red_table(tmp_path)
+    one, _ = run(tmp_path, path, "one")
+    given = Params(size=64, recipe="file", cameras=(one / "cameras.json",))
+    again, facts = run(tmp_path, path, "again", given, seed=5)
+    assert facts["views"] == 8
+    for level in ("easy", "hard"):
+        for number in range(4):
+            name = f"{level}/{number:02d}.png"
+            assert (one / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_cameras_of_a_nerf_file_make_easy_views_of_the_size_asked(tmp_path):
+    path = red_table(tmp_path)
+    matrix = look_at((0.3, 0.8, -2.5), (0, 0, 0)).tolist()
+    nerf = {"camera_angle_x": 0.8, "frames": [{"file_path": "./train/r_0", "transform_matrix": matrix}]}
+    (tmp_path / "transforms.json").write_text(json.dumps(nerf))
+    given = Params(size=80, recipe="file", cameras=(tmp_path / "transforms.json",))
+    out, facts = run(tmp_path, path, params=given)
+    assert facts["views"] == 1
+    assert not (out / "hard").exists()
+    (camera,) = read_cameras(out / "cameras.json")["easy"]
+    assert camera.fl == pytest.approx(40 / math.tan(0.4))
+    shape = read_ply(tmp_path / "mesh" / "mesh.ply")
+    pixels, (rows, columns) = (
+        project(shape.vertices, camera),
+        np.nonzero(np.load(out / "masks.npz")["easy"][0]),
+    )
+    seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+    assert seen == pytest.approx(np.r_[pixels.min(axis=0), pixels.max(axis=0)], abs=1.5)
+
+
+@pytest.mark.parametrize("wrong", [{"recipe": "file"}, {"cameras": (Path("cameras.json"),)}])
+def test_the_file_recipe_and_its_files_belong_together(wrong):
+    with pytest.raises(ValueError, match="belong together"):
+        Params(**wrong)
+
+
+@pytest.mark.parametrize("backend", ["raycast", "pyrender"])
+def test_maps_beside_every_view(tmp_path, backend):
+    params = Params(views=1, size=64, maps=("depth", "normals", "albedo"), backend=backend)
+    out, _ = run(tmp_path, red_table(tmp_path), params=params)
+    values = json.loads((out / "cameras.json").read_text())
+    frame, camera = values["frames"][1], read_cameras(out / "cameras.json")["hard"][0]
+    assert frame["depth_file_path"] == "hard/00_depth.png"
+    depth, normals, albedo = (
+        np.asarray(Image.open(out / frame[f"{name}_file_path"])) for name in ("depth", "normals", "albedo")
+    )
+    assert (depth.dtype, values["depth_unit"]) == (np.uint16, 1e-4)
+    mask = np.load(out / "masks.npz")["hard"][0]
+    assert (depth[mask == 255] > 0).mean() > 0.99
+    assert depth[mask == 0].max() == 0
+    row, column = np.nonzero((depth > 0) & (mask == 255))
+    local = np.stack([column + 0.5 - camera.cx, camera.cy - row - 0.5, np.full(len(row), -camera.fl)], axis=1)
+    points = camera.eye + local * (depth[row, column, None] * 1e-4 / camera.fl) @ camera.c2w[:3, :3].T
+    shape = read_ply(tmp_path / "mesh" / "mesh.ply")
+    scene = open3d.t.geometry.RaycastingScene()
+    scene.add_triangles(np.float32(shape.vertices), np.uint32(shape.faces))
+    assert scene.compute_distance(np.float32(points)).numpy().max() < 2e-4
+    seen = normals[row, column] / 127.5 - 1
+    assert np.linalg.norm(seen, axis=1) == pytest.approx(1, abs=0.02)
+    assert (np.einsum("ni,ni->n", seen, -local) > -5).all(), "turned to the camera"
+    assert (normals[depth == 0] == 128).all()
+    assert len(np.unique(albedo[row, column], axis=0)) <= 2, "one colour without any light"
+    assert (albedo[depth == 0] == 255).all()
+
+
+def test_both_backends_show_the_same(tmp_path):
+    path = red_table(tmp_path)
+    one, _ = run(tmp_path, path, "one")
+    other, facts = run(tmp_path, path, "other", replace(FEW, backend="pyrender"))
+    assert (facts["blank"], facts["cut_off"], facts["warnings"]) == (0, 0, [])
+    assert (one / "cameras.json").read_bytes() == (other / "cameras.json").read_bytes()
+    masks = [np.load(folder / "masks.npz") for folder in (one, other)]
+    for level in ("easy", "hard"):
+        first, second = (made[level] > 127 for made in masks)
+        assert (first & second).sum() > 0.97 * (first | second).sum()
+        pictures = [np.asarray(Image.open(folder / level / "00.png")).astype(int) for folder in (one, other)]
+        assert np.abs(pictures[0] - pictures[1])[first[0] & second[0]].mean() < 8
+
+
+def test_a_shape_that_is_not_centred_is_still_in_the_middle(tmp_path):
+    """mesh.normalization=none leaves it where it was."""
+    path = red_table(tmp_path)
+    mesh = mesh_artifact(tmp_path / "mesh", path)
+    shape = read_ply(mesh / "mesh.ply")
+    write_ply(mesh / "mesh.ply", Mesh(0.3 * shape.vertices + (0.5, -0.2, 0.4), shape.faces))
+    out, facts = run(tmp_path, path)
+    assert (facts["cut_off"], facts["fitted"]) == (0, 0)
+    moved = read_ply(mesh / "mesh.ply")
+    for camera in read_cameras(out / "cameras.json")["easy"]:
+        assert project([bounds(moved).mean(axis=0)], camera)[0] == pytest.approx((32, 32), abs=1e-6)
+
+
+def test_the_contact_sheet_is_small(tmp_path):
+    out, _ = run(tmp_path, red_table(tmp_path), params=Params())
+    assert (out / "contact.png").stat().st_size < 400_000
 
 
 @pytest.mark.parametrize("name", ["02691156", "03001627", "04256520"])

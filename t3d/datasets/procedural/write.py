@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from t3d.datasets.images import png as png_file
 from t3d.datasets.procedural.chair import chair
 from t3d.datasets.procedural.dice import Dice, dice_for
 from t3d.datasets.procedural.looks import Image, Material
 from t3d.datasets.procedural.parts import Array, Faces, Solid
 from t3d.datasets.procedural.plane import plane
 from t3d.datasets.procedural.sofa import sofa
+from t3d.geometry.shading import decode
 
 Shape = tuple[list[Solid], dict[str, Material]]
 """The parts of a shape in metres, and the materials that they name."""
@@ -26,7 +28,7 @@ Shape = tuple[list[Solid], dict[str, Material]]
 CATEGORIES: Mapping[str, Callable[[Dice], Shape]] = {"sofa": sofa, "chair": chair, "plane": plane}
 """Generator of each procedural category."""
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same seed gives other shapes."""
 
 CREASE = np.cos(np.radians(42))
@@ -159,16 +161,16 @@ def _distinct_normals(normals: Array) -> tuple[Array, Faces]:
 
 
 def mtl_text(materials: Mapping[str, Material]) -> str:
-    """An MTL; textures lie in `../images`, as in ShapeNet v2."""
+    """An MTL; its numbers are linear, textures sRGB and in `../images`, as in ShapeNet v2."""
     blocks = []
     for name, material in materials.items():
         color = (
             (1.0, 1.0, 1.0)
             if material.texture is not None
-            else tuple(value / 255 for value in material.color)
+            else tuple(decode(np.asarray(material.color, np.uint8)).tolist())
         )
         shine = material.shine
-        lines = [f"newmtl {name}", "Kd {:.4f} {:.4f} {:.4f}".format(*color), "Ka 0.0000 0.0000 0.0000"]
+        lines = [f"newmtl {name}", "Kd {:.5f} {:.5f} {:.5f}".format(*color), "Ka 0.0000 0.0000 0.0000"]
         lines += [
             f"Ks {shine / 2:.4f} {shine / 2:.4f} {shine / 2:.4f}",
             f"Ns {10 + 190 * shine:.1f}",
@@ -192,9 +194,4 @@ def png(image: Image) -> bytes:
         struct.pack("<BHH", block is blocks[-1], len(block), len(block) ^ 0xFFFF) + block for block in blocks
     )
     data = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return png_file(width, height, 8, 2, data)

@@ -1,0 +1,130 @@
+"""Artifacts that a data set brings along, in `<class>/<id>/given/<stage>/`: taken over after a close look.
+
+Samples and surface points are DeepSDF's files, views those of the method's authors (docs/layouts.md).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from t3d.datasets.cameras import LEVELS, view_path, write_cameras
+from t3d.datasets.formats import read_normalization, read_npz, write_normalization, write_samples
+from t3d.datasets.images import write_png
+from t3d.datasets.meshes import write_points
+from t3d.errors import DataError
+from t3d.geometry.cameras import centred, look_at
+from t3d.geometry.normalize import BUFFER, Transform
+from t3d.geometry.recipe import View, towards
+
+METADATA = "rendering_metadata.txt"
+
+Facts = Mapping[str, Any]
+
+
+def take_samples(folder: Path, out: Path) -> Facts:
+    """Copy `samples.npz` of DeepSDF's form: `pos` and `neg`, (N, 4) rows of x, y, z, signed distance.
+
+    Rows whose distance is NaN are left out (DeepSDF `deep_sdf/data.py`). DataError where other values are not
+    finite, or a sign is wrong.
+    """
+    arrays = [rows.astype(np.float32) for rows in read_npz(folder / "samples.npz", "pos", "neg")]
+    if any(rows.ndim != 2 or rows.shape[1] != 4 for rows in arrays):
+        raise DataError(f"samples.npz: pos {arrays[0].shape}, neg {arrays[1].shape} are not both (N, 4)")
+    pos, neg = (rows[~np.isnan(rows[:, 3])] for rows in arrays)
+    count = len(pos) + len(neg)
+    if count == 0 or not (np.isfinite(pos).all() and np.isfinite(neg).all()):
+        raise DataError("samples.npz: no samples in it, or infinite ones; make it anew")
+    if (pos[:, 3] < 0).any() or (neg[:, 3] > 0).any():
+        raise DataError("samples.npz: a distance in pos is below 0, or one in neg above; inside is negative")
+    write_samples(out / "samples.npz", pos, neg)
+    return {"points": count, "inside": len(neg) / count, "nan_rows": sum(map(len, arrays)) - count}
+
+
+def take_surface(folder: Path, out: Path) -> Facts:
+    """Copy `surface.ply`, points in the file's own frame, and `normalization.npz`.
+
+    Normals are zero where the file has none. DataError where there are no points, or not all are finite.
+    """
+    import open3d
+
+    cloud = open3d.io.read_point_cloud(folder / "surface.ply")
+    points = np.asarray(cloud.points)
+    if not len(points) or not np.isfinite(points).all():
+        raise DataError("surface.ply: no points in it, or some that are not finite; make it anew")
+    normals = np.asarray(cloud.normals) if cloud.has_normals() else np.zeros_like(points)
+    transform = read_normalization(folder / "normalization.npz")
+    write_points(out / "surface.ply", points, normals)
+    write_normalization(out / "normalization.npz", transform)
+    return {"points": len(points), "normals": cloud.has_normals()}
+
+
+def take_views(folder: Path, out: Path) -> Facts:
+    """Copy RGBA pictures `easy/00.png`, ... and the ten numbers of each in `easy/rendering_metadata.txt`.
+
+    The masks are the opacities; pictures are put on white as in the authors' `rgba2rgb.py`. Cameras come into
+    the unit frame by `normalization.npz`; `recipe_length` is then one length of the mesh file, and the box is
+    that of the ball which holds every shape. DataError where something is missing, broken or not square.
+    """
+    transform = read_normalization(folder / "normalization.npz")
+    cameras, masks = {}, {}
+    for level in LEVELS if (folder / LEVELS[1]).is_dir() else LEVELS[:1]:
+        rgb, masks[level] = _pictures(folder / level)
+        count, height, width = masks[level].shape
+        cameras[level] = _cameras(folder / level / METADATA, transform, width)
+        if len(cameras[level]) != count or height != width:
+            what = f"{count} pictures {width} x {height}, {len(cameras[level])} cameras"
+            raise DataError(f"{level}: {what}; there must be one each, and the pictures square")
+        (out / level).mkdir()
+        for number, picture in enumerate(rgb):
+            write_png(out / view_path(level, number), picture)
+    np.savez_compressed(out / "masks.npz", **cast(dict[str, Any], masks))
+    box = np.array([[-1.0] * 3, [1.0] * 3]) / BUFFER
+    write_cameras(out / "cameras.json", cameras, transform, box, transform.scale)
+    return {"views": sum(map(len, masks.values()))}
+
+
+def _pictures(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Pictures on white (V, H, W, 3) and opacities (V, H, W) in the order of their numbers."""
+    from PIL import Image
+
+    rgb, alpha = [], []
+    try:
+        for path in sorted(folder.glob("[!.]*.png"), key=lambda path: int(path.stem)):
+            with Image.open(path) as image:
+                white = Image.new("RGB", image.size, "white")
+                white.paste(image, mask=image.getchannel("A"))
+                rgb.append(np.asarray(white))
+                alpha.append(np.asarray(image.getchannel("A")))
+        return np.stack(rgb), np.stack(alpha)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{folder.name}: no RGBA pictures of one size, 00.png, ... ({error})") from error
+
+
+def _cameras(path: Path, transform: Transform, size: int) -> list[View]:
+    """Views around the centre of the shape's box, in lengths of the mesh file."""
+    try:
+        lines = [line.strip(" ,[]\r\n") for line in path.read_text().splitlines()]
+        rows = [[float(value) for value in line.split(",")] for line in lines if line]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path.parent.name}/{path.name}: cannot be read ({error})") from error
+    return [_view(row, transform, size) for row in rows]
+
+
+def _view(row: Sequence[float], transform: Transform, size: int) -> View:
+    """The view of one line, its camera in the unit frame; `t3d.tasks.layouts` writes such lines."""
+    if len(row) != 10 or not np.isfinite(row).all() or row[2] != 0:
+        raise DataError(f"{METADATA}: {row} is not azimuth, elevation, 0, d, lens, sensor, farthest, x, y, z")
+    azimuth, elevation, _, share, lens, sensor, farthest, x, y, z = row
+    shift = np.array([x, z, -y]) - transform.offset
+    c2w = look_at(share * farthest * towards(azimuth, elevation), (0.0, 0.0, 0.0))
+    c2w[:3, 3] = (c2w[:3, 3] - shift) * transform.scale
+    camera = centred(c2w, lens / sensor * size, size)
+    return View(camera, azimuth, elevation, share * farthest, tuple(shift.tolist()), tries=1, fitted=False)
+
+
+Take = Callable[[Path, Path], Facts]
+TAKEN: Mapping[str, Take] = {"sdf": take_samples, "surface": take_surface, "views": take_views}
+"""What can be given, by stage, and what takes it over."""

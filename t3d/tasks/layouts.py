@@ -1,0 +1,219 @@
+"""Data trees of other projects, both ways: DeepSDF's, and that of the method's authors ("seed")."""
+
+import filecmp
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from t3d.datasets.cameras import LEVELS, read_cameras, view_path
+from t3d.datasets.catalogue import GIVEN
+from t3d.datasets.categories import plural, synset
+from t3d.datasets.formats import read_json, read_npz, write_json, write_normalization
+from t3d.datasets.given import METADATA
+from t3d.datasets.images import write_png
+from t3d.datasets.splits import category_ids
+from t3d.errors import UsageError
+from t3d.geometry.cameras import Camera
+from t3d.geometry.normalize import Transform
+from t3d.geometry.recipe import SENSOR_MM
+from t3d.report.pictures import cut_out, input_image
+
+KINDS = {"deepsdf": ("sdf", "surface"), "seed": ("sdf", "surface", "views")}
+"""Stages whose artifacts a layout has a place for."""
+
+SAMPLES, SURFACES, NORMALIZATIONS = "SdfSamples", "SurfaceSamples", "NormalizationParameters"
+"""Folders of DeepSDF's data tree (its `deep_sdf/workspace.py`)."""
+
+SPLITS, ERRORS = "examples/splits", "examples/error"
+"""Folders of the lists of shapes, in the repositories of DeepSDF and of the method's authors."""
+
+FARTHEST = 1.75
+"""Distances in the authors' metadata are multiples of it (`2d_render/render.py`)."""
+
+PARTS = ("train", "val", "test")
+
+_COMMANDS = {"sdf": "sample-sdf", "surface": "surface", "views": "render"}
+
+_FILES = {
+    f"{SAMPLES}/[!.]*/[!.]*/**/[!.]*.npz": ("sdf/samples.npz",),
+    f"{SURFACES}/[!.]*/[!.]*/**/[!.]*.ply": ("surface/surface.ply",),
+    f"{NORMALIZATIONS}/[!.]*/[!.]*/**/[!.]*.npz": ("surface/normalization.npz", "views/normalization.npz"),
+}
+"""Files of a tree, by dataset and class, and their places in a shape's `given`."""
+
+
+Files = Iterator[tuple[str, Callable[[Path], object]]]
+"""Relative paths, each with what writes the file."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What there is of one category.
+
+    dataset: name of the data set in the tree. category: t3d's name. folders: an artifact's folder by stage
+    and shape, for every stage of the layout. parts: shape ids by part of the split.
+    """
+
+    dataset: str
+    category: str
+    folders: Mapping[str, Mapping[str, Path]]
+    parts: Mapping[str, Sequence[str]]
+
+    def listed(self, part: str) -> list[str]:
+        """Shapes of a part that have all that any of it has; only shapes for testing need a surface."""
+        needed = [made for kind, made in self.folders.items() if part == "test" or kind != "surface"]
+        there = [set(made).intersection(self.parts[part]) for made in needed]
+        return sorted(set.intersection(*filter(None, there))) if any(there) else []
+
+
+def export_tree(artifacts: Artifacts, dest: Path, force: bool = False) -> list[str]:
+    """Copy artifacts into `dest`; a line per stage on what there is. With views it is the authors' tree.
+
+    Files are copies, not links: who edits one must not change the store. Each is written aside and renamed. A
+    file that is there with other content is an error, unless `force`d. Raises UsageError where it is, and
+    where nothing is there to be exported.
+    """
+    if not any(artifacts.folders.values()):
+        commands = ", ".join(f"`t3d {_COMMANDS[kind]}`" for kind in artifacts.folders)
+        raise UsageError(f"nothing is made yet with these settings that could be exported: run {commands}")
+    for path, write in _tree(artifacts, synset(artifacts.category) or artifacts.category):
+        _place(dest / path, write, force)
+    return [_summary(artifacts, kind) for kind in artifacts.folders]
+
+
+def _tree(artifacts: Artifacts, name: str) -> Files:
+    """All files; `name` is that of the class."""
+    within = f"{artifacts.dataset}/{name}"
+    for shape, folder in artifacts.folders["sdf"].items():
+        copy = partial(shutil.copyfile, folder / "samples.npz")
+        yield f"{SAMPLES}/{within}/{shape}.npz", copy
+        if "views" in artifacts.folders:  # the authors' description has this level, their code has not
+            yield f"{SAMPLES}/{within}/{shape}/{shape}.npz", copy
+    for shape, folder in artifacts.folders["surface"].items():
+        yield f"{SURFACES}/{within}/{shape}.ply", partial(shutil.copyfile, folder / "surface.ply")
+        yield f"{NORMALIZATIONS}/{within}/{shape}.npz", partial(shutil.copyfile, folder / "normalization.npz")
+    for shape, folder in artifacts.folders.get("views", {}).items():
+        values = read_json(folder / "cameras.json")["normalization"]
+        transform = Transform(np.array(values["offset"]), values["scale"])
+        yield from ((f"{name}/{shape}/{path}", write) for path, write in _views(folder, transform))
+        yield f"{NORMALIZATIONS}/{within}/{shape}.npz", partial(write_normalization, transform=transform)
+    lists = {f"{SPLITS}/{plural(artifacts.category)}_{part}.json": artifacts.listed(part) for part in PARTS}
+    left = {shape for part in PARTS for shape in artifacts.parts[part]}.difference(*lists.values())
+    lists[f"{ERRORS}/{plural(artifacts.category)}_error.json"] = sorted(left)
+    for path, ids in lists.items():
+        yield path, partial(write_json, value={artifacts.dataset: {name: ids}})
+
+
+def _views(folder: Path, transform: Transform) -> Files:
+    """Pictures and metadata of one shape, relative to its folder."""
+    for level, cameras in read_cameras(folder / "cameras.json").items():
+        text = "".join(_metadata(camera, transform, folder) for camera in cameras)
+        yield f"{level}/image/{METADATA}", partial(Path.write_text, data=text)
+        (masks,) = read_npz(folder / "masks.npz", level)
+        for number, mask in enumerate(masks):
+            path = Path(view_path(level, number))
+            yield f"{level}/image_rgb/{path.name}", partial(shutil.copyfile, folder / path)
+            yield f"{level}/image/{path.name}", partial(_write_rgba, folder, path.with_suffix(""), mask)
+
+
+def _metadata(camera: Camera, transform: Transform, folder: Path) -> str:
+    """A view in a line: `[azimuth, elevation, 0, d, lens, sensor, 1.75, x, y, z], `.
+
+    Degrees, the distance over 1.75, mm, and the place of the object in Blender's axes (x, -z, y of the
+    file's). The camera looks at the origin, and lengths are those of the mesh file (`2d_render/render.py`).
+    """
+    back, eye = camera.c2w[:3, 2], camera.eye / transform.scale
+    if abs(camera.c2w[1, 0]) > 1e-6 or back @ eye <= 0 or 2 * camera.cx != camera.width:
+        raise UsageError(f"{folder}: its cameras roll or look away, for which this layout has no numbers")
+    x, y, z = (back @ eye) * back - eye + transform.offset
+    azimuth, elevation = np.degrees([np.arctan2(back[2], back[0]) % (2 * np.pi), np.arcsin(back[1])])
+    lens = camera.fl / camera.width * SENSOR_MM, SENSOR_MM
+    values = azimuth, elevation, 0, back @ eye / FARTHEST, *lens, FARTHEST, x, -z, y
+    return f"[{','.join(repr(float(value)) for value in values)}], \n"
+
+
+def _write_rgba(views: Path, view: Path, mask: npt.NDArray[np.uint8], path: Path) -> None:
+    write_png(path, cut_out(input_image(views, str(view)), mask))
+
+
+def _summary(artifacts: Artifacts, kind: str) -> str:
+    """How many shapes of each part have an artifact."""
+    there, parts = artifacts.folders[kind], artifacts.parts
+    counts = [f"{part} {len(there.keys() & set(parts[part]))} of {len(parts[part])}" for part in PARTS]
+    more = len(there) < sum(len(parts[part]) for part in PARTS)
+    return f"{kind}: {', '.join(counts)}" + (f"; `t3d {_COMMANDS[kind]}` makes what is missing" * more)
+
+
+def _place(path: Path, write: Callable[[Path], object], force: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        write(draft)
+        if path.exists() and not force and not filecmp.cmp(draft, path, shallow=False):
+            raise UsageError(f"{path}: there already with other content; choose another folder, or --force")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def import_tree(layout: str, src: Path, dest: Path) -> Counter[tuple[str, str]]:
+    """Make `dest` out of the tree `src` of a layout (a key of KINDS); shapes by class and stage.
+
+    Files are copied unread: what is wrong with one is found when it is taken over, and is then a recorded
+    failure of its shape. Written aside and renamed: a killed import leaves no `dest`. Raises UsageError where
+    `dest` holds something, where `src` holds nothing of the layout, and for links that lead out of it.
+    """
+    if dest.is_file() or (dest.is_dir() and any(dest.iterdir())):
+        raise UsageError(f"{dest}: not empty; name a new folder")
+    copies = _copies(layout, src)
+    taken = {(*place.parts[:2], place.parts[3]) for place in copies}
+    draft = dest.absolute().with_name(f".{dest.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        for place, path in (copies | _lists(src, {name for name, *_ in taken})).items():
+            if not path.resolve().is_relative_to(src.resolve()):
+                raise UsageError(f"{path}: a link that leads out of {src}; put a copy in its place")
+            (draft / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, draft / place)
+        draft.rename(dest)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Counter((name, stage) for name, _, stage in sorted(taken))
+
+
+def _copies(layout: str, src: Path) -> dict[Path, Path]:
+    """Sources by place in the new folder; no path is made of what a file says.
+
+    A file may stand one level deeper, in a folder of its own name.
+    """
+    copies: dict[Path, Path] = {}
+    for pattern, places in _FILES.items():
+        for path in sorted(src.glob(pattern)):
+            _, dataset, name, *_ = path.relative_to(src).parts
+            for place in places if path.parent.name in (name, path.stem) else ():
+                first = copies.setdefault(Path(name, path.stem, GIVEN, place), path)
+                if first.relative_to(src).parts[1] != dataset:
+                    raise UsageError(f"{first} and {path}: one shape in two data sets; import one alone")
+    for path in sorted(src.glob("[!.]*/[!.]*/*/image/[!.]*")) if "views" in KINDS[layout] else ():
+        name, shape, level = path.relative_to(src).parts[:3]
+        if level in LEVELS:
+            copies[Path(name, shape, GIVEN, "views", level, path.name)] = path
+    whole = {place.parts[:4] for place in copies if place.name != "normalization.npz"}
+    if not whole:
+        looked = " or ".join(_FILES).replace("[!.]*/[!.]*/**/[!.]*", "<dataset>/<class>/<id>")
+        raise UsageError(f"{src}: nothing of the layout {layout} in it; looked for {looked}")
+    return {place: path for place, path in copies.items() if place.parts[:4] in whole}
+
+
+def _lists(src: Path, names: set[str]) -> dict[Path, Path]:
+    """Lists of shapes of these classes, by place; those of faulty shapes are named `..._error.json`."""
+    faulty = {path: path.stem.removesuffix("_error") + "_error.json" for path in src.glob(f"{ERRORS}/*.json")}
+    parts = {path: path.name for folder in (SPLITS, "splits") for path in src.glob(f"{folder}/*.json")}
+    found = sorted((faulty | parts).items())
+    return {Path("splits", to): path for path, to in found if any(category_ids(path, name) for name in names)}
