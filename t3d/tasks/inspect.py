@@ -10,8 +10,10 @@ from t3d.datasets.appearance import load_appearance
 from t3d.datasets.catalogue import find_catalogue, find_model
 from t3d.datasets.meshes import load_geometry
 from t3d.errors import DataError
+from t3d.geometry.distance import Solid
+from t3d.geometry.exposed import exposed
 from t3d.geometry.inspection import prepare
-from t3d.geometry.mesh import Mesh
+from t3d.geometry.mesh import Mesh, face_areas
 from t3d.geometry.parts import GREY, same_surface
 
 log = logging.getLogger(__name__)
@@ -39,24 +41,34 @@ def meshes(path: Path) -> dict[str, Path]:
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """What `t3d.geometry.inspection.prepare` finds, with `texture` and `verdict`; never raises for a mesh.
+    """What `t3d.geometry.inspection.prepare` finds, with more; never raises for a mesh.
 
-    The verdict is `good`, `usable: ...` with everything that is not as it should be, or `refused: ...`
-    with the reason, and then nothing else is known. texture: `textured`, `colored` or `grey`.
+    hidden_area: share of the surface that lies within other parts. texture: `textured`, `colored` or `grey`.
+    The verdict is `good`, `usable: ...` with everything that is not as it should be, or `refused: ...` with
+    the reason, and then nothing else is known.
     """
     try:
         file = path if path.is_file() else find_model(path)
         raw = load_geometry(file)
-        found = prepare(raw, np.random.default_rng(0))[2]
+        unit, _, found = prepare(raw, np.random.default_rng(0))
+        found["hidden_area"] = _hidden(unit)
         texture, warnings = _looks(file, raw)
     except Exception as error:  # one mesh must not keep the others from being looked at
         log.debug("%s", path, exc_info=True)
         reason = " ".join(str(error).split()) or type(error).__name__
         return {"verdict": f"refused: {reason.removeprefix(f'{path}: ')}"}
     faults = [f"{found[key]} {what}" for key, what in FAULTS.items() if found[key]]
+    if found["hidden_area"] > 0.005:
+        faults.append(f"{found['hidden_area']:.0%} of its surface within other parts")
     faults += [] if found["consistent_winding"] else ["winding not consistent"]
     faults += warnings
     return {**found, "texture": texture, "verdict": f"usable: {'; '.join(faults)}" if faults else "good"}
+
+
+def _hidden(unit: Mesh) -> float:
+    """Share of the area that lies inside of what other parts enclose: how much parts overlap."""
+    surface, _ = exposed(Solid(unit), np.random.default_rng(0))
+    return max(0.0, 1.0 - float(face_areas(surface).sum() / face_areas(unit).sum()))
 
 
 def _looks(file: Path, raw: Mesh) -> tuple[str, list[str]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from click.testing import CliRunner
 from PIL import Image
 
@@ -54,6 +55,14 @@ def test_every_fault_is_told(tmp_path):
     }
     for verdict, faces in faults.items():
         assert inspect(cube(tmp_path / "cube.obj", faces=faces))["verdict"] == verdict
+
+
+def test_parts_within_others_are_told(tmp_path):
+    boxes = [trimesh.creation.box(bounds=[(x, 0, 0), (x + 2, 1, 1)]) for x in (0, 1)]
+    trimesh.util.concatenate(boxes).export(tmp_path / "boxes.ply")
+    found = inspect(tmp_path / "boxes.ply")
+    assert found["hidden_area"] == pytest.approx(2 / 20, abs=0.02)  # two ends; the sides that touch stay
+    assert "within other parts" in found["verdict"]
 
 
 def test_the_texture_is_known_and_its_loss_is_a_fault(tmp_path):
