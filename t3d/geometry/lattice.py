@@ -1,8 +1,4 @@
-"""Spots of a picture that can see a shape.
-
-STAND-IN: the original of this file was overwritten by mistake and is to be put back by its author. This one
-was written from tests/geometry/test_lattice.py and the calls in raycast.py alone.
-"""
+"""Spots of a picture that can see a shape: those within its hull's outline, and their neighbours."""
 
 from dataclasses import dataclass
 
@@ -11,12 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from t3d.geometry.cameras import Camera, project
 
-_MARGIN = 1.5  # pixels around the outline: every spot beside one within it counts
+Reals = NDArray[np.float64]
+
+_MARGIN = 1.0  # pixels around the outline, across and down, that count too
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """A window of spots, one pixel apart, numbered row by row, and those near a shape, sorted."""
+    """A window of spots, one pixel apart, numbered row by row; `near`: those near a shape, sorted."""
 
     left: int
     top: int
@@ -41,20 +39,26 @@ def lattice(points: ArrayLike, camera: Camera, first: float) -> Lattice:
     low = np.clip(np.floor(pixels.min(axis=0) - first - _MARGIN), 0, size).astype(int)
     high = np.clip(np.ceil(pixels.max(axis=0) - first + _MARGIN) + 1, low, size).astype(int)
     (left, top), (width, height) = low.tolist(), (high - low).tolist()
-    window = Lattice(left, top, width, height, first, np.arange(width * height))
-    near = window.near[_outside(pixels, window.at(window.near)[:, :2]) <= _MARGIN]
+    start, end = _across(pixels, np.arange(height) + top + first)
+    columns = np.arange(width) + left + first
+    near = np.flatnonzero((columns >= start[:, None]) & (columns <= end[:, None]))
     return Lattice(left, top, width, height, first, near)
 
 
-def _outside(pixels: NDArray[np.float64], spots: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N,): how far spots (N, 2) are beyond the lines around the pixels' hull; 0 where it has no area."""
+def _across(pixels: Reals, rows: Reals) -> tuple[Reals, Reals]:
+    """Where (H,) the hull of pixels (N, 2) begins near each row (H,), and where it ends, with the margin."""
     from scipy.spatial import ConvexHull, QhullError
 
     try:
-        lines = ConvexHull(pixels).equations
-    except QhullError:
-        return np.zeros(len(spots))
-    beyond = np.full(len(spots), -np.inf)
-    for line in lines:
-        np.maximum(beyond, spots @ line[:2] + line[2], out=beyond)
-    return beyond
+        outline = pixels[ConvexHull(pixels).vertices]
+    except QhullError:  # seen edge on: a line, which its ends enclose
+        outline = pixels
+    (ax, ay), (bx, by) = outline.T[:, :, None], np.roll(outline, -1, axis=0).T[:, :, None]
+    level = ay == by
+    slope = (bx - ax) / np.where(level, 1.0, by - ay)
+    ends = [np.clip(rows + step, np.minimum(ay, by), np.maximum(ay, by)) for step in (-_MARGIN, _MARGIN)]
+    beside = (np.maximum(ay, by) < rows - _MARGIN) | (np.minimum(ay, by) > rows + _MARGIN)
+    x = [np.where(level, end, ax + (y - ay) * slope) for y, end in zip(ends, (ax, bx), strict=True)]
+    start = np.where(beside, np.inf, np.minimum(*x)).min(axis=0) - _MARGIN
+    end = np.where(beside, -np.inf, np.maximum(*x)).max(axis=0) + _MARGIN
+    return start, end

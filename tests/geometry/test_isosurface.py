@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -164,6 +166,70 @@ def test_the_surface_is_followed_where_the_slope_was_too_small():
     assert_dense(torus, 64, slope=0.3)
 
 
+@pytest.mark.parametrize("resolution", [64, 128, 150])
+@pytest.mark.parametrize("slope", [0.2, 0.7])
+def test_no_cell_is_missing_beside_a_surface_where_the_slope_was_too_small(resolution, slope):
+    assert_dense(torus, resolution, slope=slope)
+
+
+def spiky(p):
+    """A ball, and far from it a spike six times as steep, narrower than the largest cells; flat between."""
+    spike = 6.0 * sphere(0.012, (0.78, 0.78, 0.78))(p)
+    return np.minimum(np.clip(sphere(0.3, (-0.4, -0.3, -0.2))(p), -0.1, 0.1), spike)
+
+
+def test_a_spike_between_the_first_points_is_found_where_the_slope_is_known():
+    assert_dense(spiky, 128, slope=6.0)
+
+
+def test_a_spike_between_the_first_points_is_lost_where_the_slope_is_estimated():
+    """The limit of the estimate: nothing evaluated tells of the spike; `slope` says what was assumed."""
+    found, whole = find_surface(spiky, 128), find_surface(spiky, 128, slope=6.0)
+    assert found.slope < 1.3
+    assert whole.cells - found.cells == 8
+    assert find_surface(spiky, 128, start=128).cells == whole.cells
+
+
+def test_a_component_smaller_than_the_first_cells_is_found_among_true_distances():
+    assert_dense(either(sphere(0.3, (-0.4, -0.3, -0.2)), sphere(0.012, (0.78, 0.78, 0.78))), 128)
+
+
+def test_bars_that_repeat_with_the_first_points_are_found():
+    """Seen at the largest cells' corners alone they look flat; the rest of the shape tells the slope."""
+    step = 2 / 32
+    bars = [box((0.006, 0.5, 0.006), (k * step + 0.02, 0, 0.02)) for k in range(-6, 7)]
+    assert_dense(clamped(either(*bars, sphere(0.2, (0, 0, 0.7)))), 128)
+
+
+def small_network(seed, gain):
+    """A decoder with random weights around a sphere, in (-1, 1) like all outputs of tanh."""
+    torch = pytest.importorskip("torch")
+    from t3d.models.decoder import DecoderConfig, build_decoder
+
+    decoder = build_decoder(DecoderConfig(code=4, hidden=16, steps=4, width=32, depth=3), seed)
+    generator = torch.Generator().manual_seed(seed)
+    code = torch.randn(4, generator=generator)
+    with torch.no_grad():
+        decoder.warp.head.weight.normal_(0, 0.1, generator=generator)
+
+    @torch.no_grad()
+    def values(p):
+        return np.tanh(gain * (decoder.sdf(torch.from_numpy(p), code).numpy() + 0.5 * sphere(0.5)(p)))
+
+    return values
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("gain", [1.0, 8.0])
+def test_random_networks_give_what_the_dense_grid_gives(seed, gain):
+    values = small_network(seed, gain)
+    grid = lattice_values(values, 64)
+    found = find_surface(values, 64)
+    assert found.cells == dense_cells(grid) > 0
+    expected, got = ordered(dense_vertices(grid)), ordered(on_edges(found.mesh, 64))
+    np.testing.assert_allclose(got, expected, atol=1e-5)  # sums in batches of other sizes round differently
+
+
 waves = st.lists(
     st.tuples(
         st.tuples(*[st.floats(-5, 5)] * 3).filter(lambda k: np.linalg.norm(k) > 0.5),
@@ -243,16 +309,75 @@ def test_values_that_are_exactly_zero_make_no_degenerate_faces():
     assert volume(mesh) == pytest.approx(1.0, rel=1e-2)  # marching cubes cuts the edges
 
 
+def test_a_ball_through_lattice_points_is_closed():
+    assert_dense(sphere(0.5), 64)
+    assert_dense(lambda p: np.abs(p.astype(float)).sum(axis=1) - 0.5, 64)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e-9])
+def test_a_constant_has_no_surface(value):
+    with pytest.raises(NoSurface, match=f"{value:.4g} to {value:.4g}"):
+        extract(lambda p: np.full(len(p), value), 64)
+
+
+GYROID = """
+import resource, sys
+import numpy as np
+import skimage.measure
+from t3d.geometry.isosurface import find_surface
+
+def gyroid(p):
+    s, c = np.sin(2 * np.pi * p), np.cos(2 * np.pi * p)
+    return s[:, 0] * c[:, 1] + s[:, 1] * c[:, 2] + s[:, 2] * c[:, 0]
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+before = peak()
+found = find_surface(gyroid, int(sys.argv[1]))
+print(found.cells, found.evaluations, peak() - before)
+"""
+
+
+def run_gyroid(resolution):
+    command = [sys.executable, "-c", GYROID, str(resolution)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    cells, evaluations, mebibytes = map(float, output.split())
+    return cells, evaluations, mebibytes
+
+
+def gyroid(p):
+    s, c = np.sin(2 * np.pi * p), np.cos(2 * np.pi * p)
+    return s[:, 0] * c[:, 1] + s[:, 1] * c[:, 2] + s[:, 2] * c[:, 0]
+
+
+def test_a_surface_all_through_the_box_is_that_of_the_dense_grid():
+    found = find_surface(gyroid, 96)
+    assert found.capped
+    assert found.cells == dense_cells(lattice_values(gyroid, 96))
+    assert_closed_and_outward(found.mesh)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts in KiB on Linux only")
+def test_a_gyroid_at_512_takes_less_than_a_gibibyte():
+    cells, evaluations, mebibytes = run_gyroid(512)
+    assert cells > 3e6
+    assert evaluations <= 2.1 * cells
+    assert mebibytes < 1024
+
+
 def test_bound_scales_the_box():
     mesh = extract(sphere(1.4), 64, bound=2.0)
     assert volume(mesh) == pytest.approx(4 / 3 * np.pi * 1.4**3, rel=5e-3)
 
 
-def test_batches_do_not_matter():
-    whole, pieces = find_surface(torus, 64), find_surface(torus, 64, batch=777)
-    np.testing.assert_array_equal(whole.mesh.vertices, pieces.mesh.vertices)
-    np.testing.assert_array_equal(whole.mesh.faces, pieces.mesh.faces)
-    assert whole.evaluations == pieces.evaluations
+@pytest.mark.parametrize("batch", [1000, 777, 2**20])
+def test_batches_do_not_matter(batch):
+    whole, pieces = find_surface(torus, 64), find_surface(torus, 64, batch=batch)
+    assert whole.mesh.vertices.tobytes() == pieces.mesh.vertices.tobytes()
+    assert whole.mesh.faces.tobytes() == pieces.mesh.faces.tobytes()
+    assert whole.facts() == pieces.facts()
 
 
 def test_every_point_is_evaluated_once_and_the_count_is_true():
@@ -270,8 +395,13 @@ def test_every_point_is_evaluated_once_and_the_count_is_true():
 
 @pytest.mark.parametrize(
     ("values", "most"),
-    [(sphere(0.6), 3.3), (torus, 3.4), (box((0.7, 0.02, 0.6), (0, 0.003, 0)), 4.6)],
-    ids=["sphere", "torus", "thin plate"],
+    [
+        (sphere(0.6), 2.0),
+        (torus, 2.1),
+        (box((0.7, 0.02, 0.6), (0, 0.003, 0)), 3.3),
+        (box((0.7, 0.008, 0.6), (0, 0.003, 0)), 3.3),
+    ],
+    ids=["sphere", "torus", "plate", "thin plate"],
 )
 def test_few_values_per_cell_of_the_surface(values, most):
     found = find_surface(clamped(values), 256)
@@ -279,7 +409,7 @@ def test_few_values_per_cell_of_the_surface(values, most):
 
 
 def test_no_surface_names_the_range_of_values():
-    with pytest.raises(NoSurface, match=r"0\.3041 to 1\.9\d* ") as caught:
+    with pytest.raises(NoSurface, match=r"0\.25 to 1\.982 ") as caught:
         extract(lambda p: np.linalg.norm(p, axis=1) + 0.25, 64)
     assert isinstance(caught.value, DataError)
     assert "\n" not in str(caught.value)
