@@ -41,7 +41,7 @@ timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK,$(call variable,$
         $(bin)/python -m benchmarks $(1))
 
 .PHONY: help setup all render sample-sdf train evaluate report test test-slow check bench docs clean
-.PHONY: bench-sdf bench-render bench-mesh
+.PHONY: bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,7 +50,7 @@ help: ## list the targets
 setup: ## system libraries, environment, packages; quick when nothing changed
 	@tools/setup
 
-all: setup ## the whole chain, ending with the report
+all: setup ## the whole chain, both solutions, ending with the report
 	$(call t3d,run)
 
 render sample-sdf train evaluate report: setup
@@ -78,12 +78,15 @@ check: setup ## format, lint, types, import directions, reference page: what CI 
 bench: setup ## both sides of every speed figure, timed on this machine
 	$(bin)/python -m benchmarks $(ARGS)
 
-bench-sdf bench-render bench-mesh: setup
+bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader: setup
 	$(call timed,$(if $(filter %-mesh,$@),surface,$(@:bench-%=%)))
 
 bench-sdf: ## signed distances of DATA's meshes, against mesh-to-sdf
 bench-render: ## views of DATA's meshes, against pyrender
 bench-mesh: ## mesh extraction, against a dense grid and the octree rule
+bench-decode: ## distances from the network, against the network as published
+bench-train: ## a step of phase 1, against the network and losses as published
+bench-loader: ## training items, against reading a whole sample file per item
 
 docs: setup ## write docs/reference.md from the commands' own help
 	$(bin)/python tools/reference.py

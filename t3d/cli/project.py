@@ -1,5 +1,6 @@
 """From options to a project: the shared options, where each value comes from, and the data set."""
 
+import functools
 import os
 import shlex
 from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ class Settings:
     splits: str | None = None
     work: str = "work"
     preset: str = "tiny"
-    solution: str = "1"
+    solution: str = "both"
     contrastive: str = "simclr"
     limit: int = 0
     seed: int = 0
@@ -72,9 +73,11 @@ _OPTIONS = (
     click.option(
         "--preset", type=click.Choice(PRESETS), help="Size of training and extraction. [default: tiny]"
     ),
-    click.option("--solution", type=click.Choice(("1", "2", "both")), help="Which solution. [default: 1]"),
+    click.option("--solution", type=click.Choice(("1", "2", "both")), help="Which solution. [default: both]"),
     click.option(
-        "--contrastive", type=click.Choice(METHODS), help="Pre-training of solution 2. [default: simclr]"
+        "--contrastive",
+        metavar="NAME[,NAME...]",
+        help=f"Pre-training of solution 2: {', '.join(METHODS)}, or several. [default: simclr]",
     ),
     click.option("--config", metavar="FILE", help="Settings in TOML. [default: t3d.toml, when there]"),
     click.option(
@@ -135,8 +138,9 @@ def _checked(layer: Mapping[str, Any], where: str) -> dict[str, Any]:
     checked = {}
     for name in layer.keys() & {*_names(), "retry_failed"}:
         value = coerce(layer[name], _TYPES.get(name, str), f"{where}: {name}")
-        if name in _CHOICES:
-            known(value, _CHOICES[name], f"{where}: {name}")
+        for one in value.split(",") if name == "contrastive" else [value]:
+            if name in _CHOICES:
+                known(one, _CHOICES[name], f"{where}: {name}")
         if name in ("data", "work", "splits") and not value.strip():
             raise UsageError(f"{where}: {name} is empty; name a folder, or leave it out")
         checked[name] = value
@@ -158,6 +162,7 @@ def _merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any
     return merged
 
 
+@functools.cache
 def preset_values(name: str) -> dict[str, Any]:
     """Stage parameters of a preset."""
     return read_toml(Path(str(resources.files("t3d") / "presets" / f"{name}.toml")))
@@ -204,8 +209,8 @@ def project_of(settings: Settings, command: str = "") -> Project:
 
 def variants_of(settings: Settings) -> tuple[str, ...]:
     """Variants selected by --solution and --contrastive."""
-    second = f"s2-{settings.contrastive}"
-    return {"1": ("s1",), "2": (second,), "both": ("s1", second)}[settings.solution]
+    second = tuple(dict.fromkeys(f"s2-{method}" for method in settings.contrastive.split(",")))
+    return {"1": ("s1",), "2": second, "both": ("s1", *second)}[settings.solution]
 
 
 def _procedural(settings: Settings) -> Path:

@@ -58,25 +58,23 @@ def stage_commands() -> list[click.Command]:
 
 
 def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Command:
-    own = {parameter: stage.name for stage in makers for parameter in _own_parameters(stage)}
+    own = _own_parameters(makers)
     target = makers[0].name if name == "run" else name
 
     def callback(**options: Any) -> None:
-        own_values: dict[str, dict[str, Any]] = {}
-        for parameter, stage in own.items():
-            if (value := options.pop(_destination(parameter))) is not None:
-                own_values.setdefault(stage, {})[parameter] = value
-        make_target(target, {**options, "values": own_values})
+        given = {parameter: options.pop(f"own_{parameter}") for parameter in own}
+        values = {parameter: value for parameter, value in given.items() if value is not None}
+        make_target(target, {**options, "values": {target: values} if values else {}})
 
     command: Callable[..., Any] = callback
     for option in reversed(_RUN_OPTIONS):
         command = option(command)
     command = project_options(command)
-    for stage in reversed(makers):
-        for option in reversed(_parameter_options(stage)):
-            command = option(command)
+    for parameter, stages in reversed(own.items()):
+        command = _parameter_option(parameter, stages, len(makers))(command)
     epilog = "Parameters of other stages: --set STAGE.NAME=VALUE, listed by `t3d STAGE --help`."
-    return click.command(name, help=makers[0].summary, hidden=hidden, epilog=epilog)(command)
+    summary = "\n\n".join(dict.fromkeys(stage.summary for stage in makers))
+    return click.command(name, help=summary, hidden=hidden, epilog=epilog)(command)
 
 
 _RUN_NAMES = "config sets workers scheduler memory max_failures dry_run graph force quiet as_json files"
@@ -84,32 +82,35 @@ _SHARED = {*_RUN_NAMES.split(), *(field.name for field in dataclass_fields(Setti
 """Parameters that a shared option sets already: no flag of their own."""
 
 
-def _own_parameters(stage: Stage) -> list[str]:
-    return [field.name for field in dataclass_fields(stage.params) if field.name not in _SHARED]
+def _own_parameters(makers: list[Stage]) -> dict[str, list[Stage]]:
+    """Parameters that get a flag, and the stages that have them."""
+    own: dict[str, list[Stage]] = {}
+    for stage in makers:
+        for field in dataclass_fields(stage.params):
+            if field.name not in _SHARED:
+                own.setdefault(field.name, []).append(stage)
+    return own
 
 
-def _destination(parameter: str) -> str:
-    return f"own_{parameter}"
+def _parameter_option(parameter: str, stages: list[Stage], makers: int) -> Callable[..., Any]:
+    """An option for a parameter, for all stages of the command that have it, which its text names if they
+    are some of several: its docstring, with the default of the preset `tiny`.
+    """
+    texts: dict[str, list[str]] = {}
+    for stage in stages:
+        texts.setdefault(_help(stage, parameter), []).append(stage.name)
+    named = len(texts) > 1 or len(stages) < makers
+    lines = [f"{', '.join(who)}: {text}" if named else text for text, who in texts.items()]
+    names = (f"--{parameter.replace('_', '-')}", f"own_{parameter}")
+    return click.option(*names, metavar="VALUE", help=" ".join(lines))
 
 
-def _parameter_options(stage: Stage) -> list[Callable[..., Any]]:
-    """An option per parameter: its docstring, with the default of the preset `tiny`."""
-    docs, preset = field_docs(stage.params), preset_values("tiny").get(stage.name, {})
-    options = []
-    for field in dataclass_fields(stage.params):
-        if field.name in _SHARED:
-            continue
-        published = field.default if field.default is not MISSING else ""
-        shown = _text(preset.get(field.name, published))
-        note = (
-            f" [default: {shown}]"
-            if shown == _text(published)
-            else f" [tiny: {shown}; published: {_text(published)}]"
-        )
-        flag = f"--{field.name.replace('_', '-')}"
-        help_text = f"{docs.get(field.name, '')}{note}"
-        options.append(click.option(flag, _destination(field.name), metavar="VALUE", help=help_text))
-    return options
+def _help(stage: Stage, parameter: str) -> str:
+    (field,) = (one for one in dataclass_fields(stage.params) if one.name == parameter)
+    published = _text(field.default if field.default is not MISSING else "")
+    shown = _text(preset_values("tiny").get(stage.name, {}).get(parameter, field.default))
+    note = f"[default: {shown}]" if shown == published else f"[tiny: {shown}; published: {published}]"
+    return f"{field_docs(stage.params).get(parameter, '')} {note}"
 
 
 def _text(value: Any) -> str:

@@ -1,8 +1,11 @@
 """Phase 1: a decoder and one code per training shape, learned together from signed distances."""
 
 import dataclasses
+import logging
 import math
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,17 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from t3d.models import losses
-from t3d.models.decoder import Decoder, DecoderConfig, build_decoder
+from t3d.models.decoder import STAGES, Decoder, DecoderConfig, build_decoder
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import (
     Progress,
     Row,
     Run,
     generator,
+    in_parts,
     learning_rate,
     open_accelerator,
     set_learning_rate,
 )
+
+log = logging.getLogger(__name__)
+
+Out = tuple[list[Tensor], list[Tensor], Tensor]
+"""Values (B, N) and warped points (B, N, 3) of the four stages, and codes (B, C)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +51,7 @@ class CodesPlan:
     iterations: int
     scenes: int
     points: int
+    batch_split: int
     lr_warp: float
     lr_template: float
     lr_codes: float
@@ -66,11 +76,16 @@ class FitPlan:
 
 @dataclasses.dataclass
 class Trained:
-    """What phase 1 leaves: decoder, codes (K, C) in the order of the samples' ids, and curves."""
+    """What phase 1 leaves: decoder, codes (K, C) in the order of the samples' ids, curves, and facts.
+
+    Facts are `beyond_clamp`, the share of samples that teach little, `memory_gb` as estimated beforehand, and
+    `batch_split`, the parts in which batches fitted into memory.
+    """
 
     decoder: Decoder
     codes: NDArray[np.float32]
     rows: list[Row]
+    facts: dict[str, float]
 
 
 class AutoDecoder(nn.Module):
@@ -87,19 +102,21 @@ class AutoDecoder(nn.Module):
         self.codes = nn.Embedding(shapes, size, _weight=start * (length / math.sqrt(size)))
         self.bound_codes()
 
-    def forward(
-        self, shapes: Tensor, points: Tensor, draws: torch.Generator
-    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    def forward(self, shapes: Tensor, points: Tensor, draws: torch.Generator) -> Out:
         """Values and warped points of the four stages (see `Decoder.training_forward`), and codes (B, C)."""
         codes = self.codes(shapes)
         values, warped = self.decoder.training_forward(points, codes, draws)
         return values, warped, codes
 
     @torch.no_grad()
-    def bound_codes(self) -> None:
-        """Shorten the codes that are longer than the bound (published: on look-up, by `max_norm`)."""
-        norms = self.codes.weight.norm(dim=-1, keepdim=True)
-        self.codes.weight.mul_((self.bound / norms).clamp(max=1.0))
+    def bound_codes(self, shapes: Tensor | None = None) -> None:
+        """Shorten the codes of `shapes` (B,), of all without, that are longer than the bound.
+
+        As published, where `max_norm` of the embedding does it to those that are looked up.
+        """
+        chosen = slice(None) if shapes is None else shapes
+        codes = self.codes.weight[chosen]
+        self.codes.weight[chosen] = codes * (self.bound / codes.norm(dim=-1, keepdim=True)).clamp(max=1.0)
 
 
 def train_codes(
@@ -112,40 +129,92 @@ def train_codes(
 ) -> Trained:
     """Run phase 1 to its end, or on from where a killed run left it in `scratch`.
 
-    On the CPU in float32 the result is decided by the arguments, however often the run was interrupted.
+    On the CPU in float32 the result is decided by the arguments, however often the run was interrupted. A
+    batch that does not fit into memory is computed in parts; without dropout that changes rounding only.
     """
     plan, weights = plans
+    facts = {"beyond_clamp": samples.beyond(weights.clamp)}
+    facts["memory_gb"] = memory_needed(config, plan, len(samples)) / 1e9
+    log.info("phase 1 needs about %.2g GB of memory", facts["memory_gb"])
     accelerator = open_accelerator(plan.gpu, plan.precision)
     model = AutoDecoder(
         build_decoder(config, seed), len(samples), (plan.code_start, plan.code_bound), seed
     ).to(accelerator.device)
     run = Run(model, _optimizer(model, plan), scratch)
     run.resume()
-    wrapped, optimizer = accelerator.prepare(model, run.optimizer)
-    mine = (accelerator.process_index, accelerator.num_processes)
+    steps = _Steps(model, run, samples, plans, seed, accelerator)
+    run.go(plan.iterations, steps.take, lambda row: False, progress, plan.log_every)
+    model.bound_codes()
+    facts["batch_split"] = max(plan.batch_split, run.memory.get("parts", 1))
+    return Trained(model.decoder.cpu(), model.codes.weight.detach().cpu().numpy(), run.rows, facts)
 
-    def take_step(step: int) -> dict[str, Tensor]:
-        set_learning_rate(
-            run.optimizer, learning_rate(plan.schedule, step, plan.iterations, plan.decay_every)
-        )
-        batch = samples.batch(step, plan.scenes, plan.points, seed).share(*mine).to(accelerator.device)
-        draws = generator(accelerator.device, seed, 3, step, mine[0])
-        with accelerator.autocast():
-            out = wrapped(batch.shapes, batch.points, draws)
-        figures = weighted_losses(out, batch, weights, step)
-        optimizer.zero_grad()
-        accelerator.backward(figures["loss"])
-        optimizer.step()
-        model.bound_codes()
+
+@dataclasses.dataclass
+class _Steps:
+    """The steps of phase 1, each decided by its number."""
+
+    model: AutoDecoder
+    run: Run
+    samples: Samples
+    plans: tuple[CodesPlan, LossPlan]
+    seed: int
+    accelerator: Any
+
+    def __post_init__(self) -> None:
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, self.run.optimizer)
+
+    def take(self, step: int) -> dict[str, Tensor]:
+        """Change the weights once; the figures of the batch."""
+        plan, processes = self.plans[0], self.accelerator.num_processes
+        factor = learning_rate(plan.schedule, step, plan.iterations, plan.decay_every)
+        set_learning_rate(self.run.optimizer, factor)
+        batch = self.samples.batch(step, plan.scenes, plan.points, self.seed).to(self.accelerator.device)
+        self.model.bound_codes(batch.shapes)
+        mine = batch.share(self.accelerator.process_index, processes)
+        # Several processes wait for each other's gradients: one alone cannot begin anew.
+        most = len(mine.shapes) if processes == 1 else min(plan.batch_split, len(mine.shapes))
+        figures = in_parts(self.run, plan.batch_split, most, lambda parts: self._gradients(mine, step, parts))
+        self.optimizer.step()
         return figures
 
-    run.go(plan.iterations, take_step, lambda row: False, progress, plan.log_every)
-    return Trained(model.decoder.cpu(), model.codes.weight.detach().cpu().numpy(), run.rows)
+    def _gradients(self, batch: Batch, step: int, parts: int) -> dict[str, Tensor]:
+        """Gradients and figures of a batch whose shapes are dealt into parts.
+
+        All losses are means over shapes of the same size, so that a part weighs as many shapes as it has.
+        """
+        self.optimizer.zero_grad()
+        total: dict[str, Tensor] = {}
+        for index in range(parts):
+            part = batch.share(index, parts)
+            weight = len(part.shapes) / len(batch.shapes)
+            turn = (self.seed, 3, step, self.accelerator.process_index, index)
+            with self.accelerator.no_sync(self.wrapped) if index < parts - 1 else nullcontext():
+                with self.accelerator.autocast():
+                    out = self.wrapped(part.shapes, part.points, generator(part.points.device, *turn))
+                figures = weighted_losses(out, part, self.plans[1], step)
+                self.accelerator.backward(figures["loss"] * weight)
+            for name, value in figures.items():
+                total[name] = total.get(name, 0.0) + weight * value.detach()
+        return total
 
 
-def weighted_losses(
-    out: tuple[list[Tensor], list[Tensor], Tensor], batch: Batch, plan: LossPlan, step: int
-) -> dict[str, Tensor]:
+def memory_needed(config: DecoderConfig, plan: CodesPlan, shapes: int) -> int:
+    """Bytes that a training step keeps at its peak, about: activations of float32, weights, Adam's state.
+
+    shapes: how many have a code. Per point and step of the warp: the row that goes into the cell and seven
+    times the hidden size; per point, stage and layer of the template three values; six per pair of points.
+    """
+    scenes = -(-min(plan.scenes, shapes) // plan.batch_split)
+    warp = config.steps * 8 * config.hidden
+    template = STAGES * config.depth * config.width * 3
+    first = plan.points // losses.PAIR_SHARE
+    pairs = 6 * first * (plan.points - first)
+    lstm = 4 * config.hidden * (config.code + 3 + config.hidden)
+    weights = lstm + config.depth * config.width**2 + shapes * config.code
+    return 4 * (scenes * (plan.points * (warp + template) + pairs) + 4 * weights)
+
+
+def weighted_losses(out: Out, batch: Batch, plan: LossPlan, step: int) -> dict[str, Tensor]:
     """The loss of a step and its parts, unweighted: loss, rec, pointwise, pointpair, code_norm."""
     values, warped, codes = out
     rec = losses.curriculum_l1([x.float() for x in values], batch.distances, plan.clamp)

@@ -27,27 +27,58 @@ class EncoderConfig:
     input_size: int = 224
 
 
-class Encoder(nn.Module):
-    """Images (B, 3, S, S) float in [0, 1] -> codes (B, C), for any B; no bound on the codes."""
+def encoder_config(params: Any) -> EncoderConfig:
+    """From a stage's parameters backbone, widths, depths and input_size."""
+    settings = resnet_settings(params.widths, params.depths) if params.backbone == "resnet" else {}
+    return EncoderConfig(backbone=params.backbone, settings=settings, input_size=params.input_size)
 
-    def __init__(self, config: EncoderConfig, code: int, backbone: nn.Module | None = None) -> None:
+
+class Backbone(nn.Module):
+    """Images (B, 3, S, S) float in [0, 1] -> features (B, F), for any B."""
+
+    def __init__(self, config: EncoderConfig, backbone: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config
         self.backbone = backbone or _backbone(config)
+        self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1), persistent=False)
-        self.to_code = nn.Linear(_features(self, config.input_size), code)
+        self.width = _features(self)
 
     def features(self, images: Tensor) -> Tensor:
         """The backbone's last map, averaged over positions or tokens: (B, F)."""
         normal = (images - self.get_buffer("mean")) / self.get_buffer("deviation")
+        normal = normal.contiguous(memory_format=torch.channels_last)  # a quarter faster on CPUs
         last: Tensor = self.backbone(normal).last_hidden_state
         return last.flatten(2).mean(-1) if last.ndim == 4 else last.mean(1)
 
     def forward(self, images: Tensor) -> Tensor:
         """See the class."""
+        return self.features(images)
+
+
+class Encoder(Backbone):
+    """Images (B, 3, S, S) float in [0, 1] -> codes (B, C), for any B; no bound on the codes."""
+
+    def __init__(self, config: EncoderConfig, code: int, backbone: nn.Module | None = None) -> None:
+        super().__init__(config, backbone)
+        self.to_code = nn.Linear(self.width, code)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
         codes: Tensor = self.to_code(self.features(images))
         return codes
+
+
+def set_training(network: nn.Module, norms: str) -> None:
+    """Training mode, batch norms aside: "batch" normalises by each batch and keeps running statistics,
+    "fixed" normalises by the running statistics that came with the weights and leaves them alone.
+    """
+    network.train()
+    if norms == "fixed":
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
 def resnet_settings(widths: tuple[int, ...], depths: tuple[int, ...]) -> dict[str, Any]:
@@ -67,23 +98,33 @@ def build_encoder(config: EncoderConfig, code: int, pretrained: str, seed: int) 
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if pretrained == "none":
-            return Encoder(config, code)
-        backbone = _load_backbone(pretrained)
-        told = {k: v for k, v in backbone.config.to_diff_dict().items() if k not in _NOT_SETTINGS}
-        config = dataclasses.replace(config, backbone=backbone.config.model_type, settings=told)
+        config, backbone = _start(config, pretrained)
         return Encoder(config, code, backbone)
 
 
-_NOT_SETTINGS = (
-    "model_type",
-    "transformers_version",
-    "architectures",
-    "torch_dtype",
-    "dtype",
-    "id2label",
-    "label2id",
-)
+def build_backbone(config: EncoderConfig, pretrained: str, seed: int) -> Backbone:
+    """The same without the layer that gives codes."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Backbone(*_start(config, pretrained))
+
+
+def _start(config: EncoderConfig, pretrained: str) -> tuple[EncoderConfig, nn.Module]:
+    """The backbone, and the config with the settings that build it again."""
+    if pretrained == "none":
+        return config, _backbone(config)
+    backbone = _load_backbone(pretrained)
+    kind, all_settings = backbone.config.model_type, backbone.config.to_dict()
+    if kind != config.backbone:
+        raise UsageError(
+            f"pretrained weights {pretrained!r} are of backbone {kind!r}, not {config.backbone!r}"
+        )
+    told = {k: v for k, v in backbone.config.to_diff_dict().items() if k not in _NOT_SETTINGS}
+    told |= {k: all_settings[k] for k in ("image_size",) if k in all_settings}
+    return dataclasses.replace(config, settings=told), backbone
+
+
+_NOT_SETTINGS = "model_type transformers_version architectures torch_dtype dtype id2label label2id".split()
 
 
 def _load_backbone(name: str) -> Any:
@@ -99,10 +140,13 @@ def _load_backbone(name: str) -> Any:
 
 
 def _backbone(config: EncoderConfig) -> nn.Module:
+    """Random weights; a transformer is built for images of the encoder's size."""
     from transformers import AutoConfig, AutoModel
 
     try:
         settings = AutoConfig.for_model(config.backbone, **config.settings)
+        if hasattr(settings, "image_size") and "image_size" not in config.settings:
+            settings.image_size = config.input_size
         model: nn.Module = AutoModel.from_config(settings)
     except (KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -111,11 +155,18 @@ def _backbone(config: EncoderConfig) -> nn.Module:
 
 
 @torch.no_grad()
-def _features(encoder: Encoder, size: int) -> int:
+def _features(network: Backbone) -> int:
     """How many features the backbone gives, found by one black image; leaves no trace in batch norms."""
-    encoder.eval()
-    count = encoder.features(torch.zeros(1, 3, size, size)).shape[1]
-    encoder.train()
+    network.eval()
+    size = network.config.input_size
+    try:
+        count = network.features(torch.zeros(1, 3, size, size)).shape[1]
+    except (ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(
+            f"backbone {network.config.backbone!r} takes no images of {size} pixels: {reason}"
+        ) from error
+    network.train()
     return count
 
 

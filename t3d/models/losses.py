@@ -2,9 +2,13 @@
 
 B shapes, N points of each. The report's Eq. 9 has the two weights of the warp swapped; what stands here
 is what its training ran: point-wise 0.005, point-pair 2e-5 (of a sum; see `pointpair_mean_weight`).
+
+`over="sum"` is what is written in papers: the sum over the four stages, which is 4 times the mean that the
+method's authors trained with; of pairs, the sum divided by B N, which is 7 N / 64 times the mean.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,15 +16,19 @@ from torch import Tensor
 CURRICULUM = ((0.025, 0.0), (0.01, 0.1), (0.0025, 0.2), (0.0, 0.5))
 """(epsilon, lambda) per stage: four epochs of Curriculum DeepSDF, four depths in Deep Implicit Templates."""
 
+Over = Literal["mean", "sum"]
+
 PAIR_SHARE = 8
 """One point in eight is paired with the seven others (`apply_pointpair_reg` of Deep Implicit Templates)."""
 
 
-def curriculum_l1(stages: Sequence[Tensor], target: Tensor, clamp: float = 0.1) -> Tensor:
+def curriculum_l1(
+    stages: Sequence[Tensor], target: Tensor, clamp: float = 0.1, over: Over = "mean"
+) -> Tensor:
     """Mean over the stages and points of max(|p - g| - eps, 0) * (1 + lam * sgn(g) * sgn(g - p)).
 
     p, of shape (B, N) per stage, and g = `target` (B, N) are clamped to [-clamp, clamp] first. The weight
-    raises errors towards the surface's wrong side. The report's Eq. 6 writes a sum over the stages.
+    raises errors towards the surface's wrong side. The report's Eq. 6 writes a sum over the stages: `over`.
     """
     wanted = target.clamp(-clamp, clamp)
     total = torch.zeros((), device=target.device)
@@ -30,10 +38,10 @@ def curriculum_l1(stages: Sequence[Tensor], target: Tensor, clamp: float = 0.1) 
         if hardness:
             excess = excess * (1 + hardness * wanted.sign() * missing.sign().detach())
         total = total + excess.mean()
-    return total / len(stages)
+    return total / (len(stages) if over == "mean" else 1)
 
 
-def pointwise(warped: Sequence[Tensor], points: Tensor, delta: float = 0.25) -> Tensor:
+def pointwise(warped: Sequence[Tensor], points: Tensor, delta: float = 0.25, over: Over = "mean") -> Tensor:
     """Mean over stages and points of the Huber function h of how far a point was moved, r = |W(p) - p|.
 
     h(r) = r^2 / 2 for r < delta, delta * (r - delta / 2) beyond. `warped`: (B, N, 3) each.
@@ -45,10 +53,12 @@ def pointwise(warped: Sequence[Tensor], points: Tensor, delta: float = 0.25) -> 
         distance = squared.clamp(min=delta * delta).sqrt()
         near = squared < delta * delta
         total = total + torch.where(near, squared / 2, delta * (distance - delta / 2)).mean()
-    return total / len(warped)
+    return total / (len(warped) if over == "mean" else 1)
 
 
-def pointpair(warped: Tensor, points: Tensor, slack: float = 0.5, limit: float = 5.0) -> Tensor:
+def pointpair(
+    warped: Tensor, points: Tensor, slack: float = 0.5, limit: float = 5.0, over: Over = "mean"
+) -> Tensor:
     """Mean over pairs (i, j) of min(max(|D_i - D_j| / (|p_i - p_j| + 1e-3) - slack, 0), limit), D = W(p) - p.
 
     i runs over the first N // 8 points of each shape, j over the rest; `warped` and `points` (B, N, 3).
@@ -58,7 +68,8 @@ def pointpair(warped: Tensor, points: Tensor, slack: float = 0.5, limit: float =
     moved = warped - points
     apart = _distances(points[:, :count], points[:, count:]) + 1e-3
     strain = _distances(moved[:, :count], moved[:, count:]) / apart
-    return (strain - slack).clamp(0.0, limit).mean()
+    mean = (strain - slack).clamp(0.0, limit).mean()
+    return mean if over == "mean" else pointpair_mean_weight(1.0, points.shape[1]) * mean
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

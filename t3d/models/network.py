@@ -1,9 +1,9 @@
 """A trained network as others use it: a folder to load, NumPy arrays in, NumPy arrays out."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from t3d.datasets.formats import read_json, write_json, write_npz
 from t3d.errors import StoreError
 from t3d.models.decoder import Decoder, DecoderConfig, fold
-from t3d.models.encoder import Encoder, EncoderConfig, to_float, to_input
+from t3d.models.encoder import Backbone, Encoder, EncoderConfig, build_encoder, to_float, to_input
 
 FORMAT = "t3d-network"
 CODES_FORMAT = "t3d-codes"
+ENCODER_FORMAT = "t3d-encoder"
 FORMAT_VERSION = 1
 
 Floats = NDArray[np.float32]
@@ -100,8 +101,8 @@ def save(folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean_co
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "variant": variant,
-        "decoder": dataclasses.asdict(decoder.config),
-        "encoder": dataclasses.asdict(encoder.config),
+        "decoder": asdict(decoder.config),
+        "encoder": asdict(encoder.config),
         "mean_code": [float(x) for x in mean_code],
     }
     write_json(folder / "config.json", config)
@@ -128,7 +129,7 @@ def save_codes(folder: Path, decoder: Decoder, train: Named, val: Named) -> None
     config = {
         "format": CODES_FORMAT,
         "format_version": FORMAT_VERSION,
-        "decoder": dataclasses.asdict(decoder.config),
+        "decoder": asdict(decoder.config),
     }
     write_json(folder / "config.json", config)
     arrays = {
@@ -152,6 +153,49 @@ def load_codes(
     return decoder, train, val
 
 
+class Transfer(NamedTuple):
+    """Names of the tensors that were taken over, of those that the weights lack, and of those left over."""
+
+    matched: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def transfer(module: nn.Module, weights: Mapping[str, Tensor]) -> Transfer:
+    """Take over the tensors whose name and shape fit, whatever `module.` a wrapper put before the names.
+
+    Raises `StoreError` when none fits: training would start from random weights unnoticed.
+    """
+    found = {name.replace("module.", ""): value for name, value in weights.items()}
+    wanted = module.state_dict()
+    fits = {k: v for k, v in found.items() if k in wanted and wanted[k].shape == v.shape}
+    if not fits:
+        raise StoreError(f"none of the {len(found)} tensors to start from is one of the {len(wanted)} wanted")
+    module.load_state_dict(wanted | fits, strict=True)
+    names = (fits, wanted.keys() - fits, found.keys() - fits)
+    return Transfer(*(tuple(sorted(one)) for one in names))
+
+
+def save_encoder(folder: Path, encoder: Backbone) -> None:
+    """Write what pre-training leaves: `encoder.safetensors` and `config.json`."""
+    save_weights(folder / "encoder.safetensors", encoder.state_dict())
+    config = {"format": ENCODER_FORMAT, "format_version": FORMAT_VERSION, "encoder": asdict(encoder.config)}
+    write_json(folder / "config.json", config)
+
+
+def load_encoder(folder: Path, code: int, seed: int) -> tuple[Encoder, Transfer]:
+    """A pre-trained encoder with a new last layer, from `seed`, that gives codes of `code` numbers.
+
+    Raises `StoreError` when the folder lacks anything but that layer.
+    """
+    config = EncoderConfig(**read_config(folder, ENCODER_FORMAT)["encoder"])
+    encoder = build_encoder(config, code, "none", seed)
+    done = transfer(encoder, read_weights(folder / "encoder.safetensors"))
+    if done.missing != ("to_code.bias", "to_code.weight") or done.unused:
+        raise StoreError(f"{folder}: lacks {done.missing}, has {done.unused} too many; pre-train again")
+    return encoder, done
+
+
 def read_config(folder: Path, kind: str) -> dict[str, Any]:
     """`config.json` of a folder of the given format; `StoreError` when it is another or unreadable."""
     path = folder / "config.json"
@@ -172,12 +216,17 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, path)
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Fill a module from safetensors; `StoreError` names missing, unknown and misshapen tensors."""
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file; `StoreError` when it cannot be read."""
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); train again") from error
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Fill a module from safetensors; `StoreError` names missing, unknown and misshapen tensors."""
+    tensors = read_weights(path)
     wanted = {k: tuple(v.shape) for k, v in module.state_dict().items()}
     found = {k: tuple(v.shape) for k, v in tensors.items()}
     wrong = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))

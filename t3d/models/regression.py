@@ -3,44 +3,30 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, to_float
-from t3d.models.training import (
-    Progress,
-    Row,
-    Run,
-    generator,
-    learning_rate,
-    open_accelerator,
-    set_learning_rate,
-)
-from t3d.models.views import Views, augment, load_views
+from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, set_training, to_float
+from t3d.models.fitting import LoopPlan, fit, group
+from t3d.models.training import Progress, Row, Run, generator, open_accelerator
+from t3d.models.views import Augmentation, Views, augment, load_views
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RegressionPlan:
+class RegressionPlan(Augmentation, LoopPlan):
     """How to optimise; the stage `network_s1` documents each."""
 
-    iterations: int
     batch: int
     lr: float
     weight_decay: float
     schedule: str
     decay_every: int
-    jitter: float
-    hue: float
-    shift: float
     pretrained: str
-    validate_every: int
-    patience: int
-    gpu: bool
-    precision: str
+    freeze: bool
+    norms: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,32 +68,20 @@ def train_encoder(
     accelerator = open_accelerator(plan.gpu, plan.precision)
     device = accelerator.device
     encoder = build_encoder(config, train.codes.shape[1], plan.pretrained, seed).to(device)
-    run = Run(encoder, _optimizer(encoder, plan), scratch)
+    encoder.backbone.requires_grad_(not plan.freeze)
+    run = Run(encoder, torch.optim.AdamW([group(encoder, plan.lr, plan.weight_decay)]), scratch)
     run.resume()
-    wrapped, optimizer = accelerator.prepare(encoder, run.optimizer)
 
-    def take_step(step: int) -> dict[str, Tensor]:
-        set_learning_rate(
-            run.optimizer, learning_rate(plan.schedule, step, plan.iterations, plan.decay_every)
-        )
+    def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
         images, wanted = _augmented_batch(train, plan, seed, (step, accelerator.process_index), device)
-        encoder.train()  # batch norm: statistics of the batch, and running ones updated
-        with accelerator.autocast():
-            loss = code_l1(wrapped(images), wanted)
-        optimizer.zero_grad()
-        accelerator.backward(loss)
-        optimizer.step()
-        return {"loss": loss}
+        set_training(encoder, plan.norms)
+        return {"loss": code_l1(wrapped(images), wanted)}
 
-    def validate(row: Row) -> bool:
-        if not len(val.views):
-            return False
-        row["val"] = validation_loss(encoder, val, plan.batch)
-        return _remember_best(run, encoder, row, plan.patience)
+    def judge(row: Row) -> float | None:
+        row |= {"val": validation_loss(encoder, val, plan.batch)} if len(val.views) else {}
+        return row.get("val")
 
-    run.go(plan.iterations, take_step, validate, progress, plan.validate_every)
-    if "best" in run.memory:
-        encoder.load_state_dict(run.memory["best"], strict=True)
+    fit(run, accelerator, plan, (plan.schedule, plan.decay_every), figures_of, judge, progress)
     return encoder.cpu(), run.rows
 
 
@@ -115,10 +89,11 @@ def _augmented_batch(
     train: Targets, plan: RegressionPlan, seed: int, turn: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Views (B, 3, S, S) drawn and changed at random, and their codes (B, C); turn: step and process."""
-    chosen = _draw(len(train.views), plan.batch, (seed, 1, *turn))
+    order = torch.randperm(len(train.views), generator=generator(torch.device("cpu"), seed, 1, *turn))
+    chosen = order[: plan.batch]  # different views, all of them if there are fewer
     images, masks = train.views.images[chosen].to(device), train.views.masks[chosen].to(device)
     draws = generator(device, seed, 2, *turn)
-    images = augment(images, masks, (plan.jitter, plan.hue), plan.shift, draws)
+    images = augment(images, masks, plan, draws)
     return images, train.codes[train.views.shapes[chosen]].to(device)
 
 
@@ -145,26 +120,3 @@ def mean_code_loss(train: Targets, val: Targets) -> float:
     """`code_l1` on the validation views of always answering the mean training code: what must be beaten."""
     wanted = val.codes[val.views.shapes]
     return float(code_l1(train.codes.mean(0).expand_as(wanted), wanted))
-
-
-def _remember_best(run: Run, encoder: Encoder, row: Row, patience: int) -> bool:
-    """Keep the weights if they are the best so far; True when it is time to stop."""
-    memory: dict[str, Any] = run.memory
-    if row["val"] < memory.get("best_val", float("inf")):
-        memory.update(best_val=row["val"], best_step=int(row["step"]), waited=0)
-        memory["best"] = {name: value.detach().cpu().clone() for name, value in encoder.state_dict().items()}
-        return False
-    memory["waited"] = memory.get("waited", 0) + 1
-    return bool(patience and memory["waited"] >= patience)
-
-
-def _draw(count: int, batch: int, seed: tuple[int, ...]) -> Tensor:
-    """`batch` different views at random (all of them, if there are fewer)."""
-    draws = generator(torch.device("cpu"), *seed)
-    return torch.randperm(count, generator=draws)[:batch]
-
-
-def _optimizer(encoder: Encoder, plan: RegressionPlan) -> torch.optim.Optimizer:
-    """Adam; `weight_decay` is the decoupled one of AdamW, 0 as published."""
-    groups = [{"params": encoder.parameters(), "lr": plan.lr, "base": plan.lr}]
-    return torch.optim.AdamW(groups, weight_decay=plan.weight_decay)

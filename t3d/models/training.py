@@ -22,6 +22,7 @@ SAVE_SECONDS = 120.0
 Row = dict[str, float]
 Progress = Callable[..., None]
 Plan = TypeVar("Plan")
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass
@@ -100,6 +101,25 @@ class Run:
             if time.monotonic() - saved >= self.save_seconds:
                 self.save()
                 saved = time.monotonic()
+
+
+def in_parts(run: Run, parts: int, most: int, compute: Callable[[int], Result]) -> Result:
+    """`compute(parts)`; where memory runs out, again with twice as many parts, at most `most`.
+
+    `run` remembers the number, so that neither the next step nor a resumed run has to find it again. What
+    `compute` left behind must not matter when it is called again.
+    """
+    while True:
+        parts = min(max(parts, run.memory.get("parts", 1)), most)
+        try:
+            return compute(parts)
+        except RuntimeError as error:  # of a GPU, or of torch's allocator on the CPU
+            lacking = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+            if parts == most or not lacking:
+                raise
+        run.memory["parts"] = 2 * parts
+        torch.cuda.empty_cache()
+        logging.getLogger(__name__).warning("out of memory: batches are computed in %d parts", 2 * parts)
 
 
 def learning_rate(schedule: str, step: int, iterations: int, every: int) -> float:

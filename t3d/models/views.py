@@ -19,7 +19,10 @@ Bytes = NDArray[np.uint8]
 
 @dataclasses.dataclass(frozen=True)
 class Views:
-    """Images (M, 3, S, S) and coverage masks (M, 1, S, S), uint8, and whose they are (M,) in `ids`."""
+    """Images (M, 3, S, S) and coverage masks (M, 1, S, S), uint8, and whose they are (M,) in `ids`.
+
+    The views of a shape are consecutive.
+    """
 
     ids: tuple[str, ...]
     images: Tensor
@@ -28,6 +31,44 @@ class Views:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def counts(self) -> NDArray[np.int64]:
+        """How many views each shape has, (K,)."""
+        return np.bincount(self.shapes.numpy(), minlength=len(self.ids))
+
+    def drawn(self, shapes: NDArray[np.int64], count: int, rng: np.random.Generator) -> Tensor:
+        """Rows (count, B) of `count` different views of each of the given shapes (B,), at random."""
+        counts = self.counts()
+        if len(shapes) and counts[shapes].min() < count:
+            poor = self.ids[int(shapes[counts[shapes].argmin()])]
+            raise DataError(f"shape {poor}: {counts[shapes].min()} views, {count} needed; render more")
+        draws = rng.random((len(shapes), max(counts, default=0)))
+        draws[np.arange(draws.shape[1]) >= counts[shapes][:, None]] = 2.0
+        first = np.cumsum(counts) - counts
+        return torch.from_numpy(first[shapes] + draws.argsort(1)[:, :count].T)
+
+    def spaced(self, count: int) -> Tensor:
+        """Rows (K, V) of V <= `count` views of every shape, evenly over its list; the same every time."""
+        counts = self.counts()
+        least = min(count, int(min(counts, default=0)))
+        first = np.cumsum(counts) - counts
+        return torch.from_numpy(first[:, None] + np.arange(least) * counts[:, None] // max(least, 1))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How training images vary; only the object's colours and its place, on a white that stays white."""
+
+    jitter: float
+    """Brightness, contrast and saturation are multiplied by U(1 - jitter, 1 + jitter)."""
+    hue: float
+    """Hues turn by U(-hue, hue) of the circle."""
+    gray: float
+    """Share of the images whose object is gray."""
+    shift: float
+    """Greatest move along each axis, as a share of the side."""
+    zoom: float
+    """Sizes are multiplied by U(1 - zoom, 1 + zoom)."""
 
 
 def load_views(folders: Mapping[str, Path], levels: Sequence[str], size: int, kept: Path | None) -> Views:
@@ -88,21 +129,21 @@ def read_views(folder: Path, level: str, numbers: Sequence[int]) -> tuple[Bytes,
         return np.stack(images), masks[level][list(numbers)]
 
 
-def augment(
-    images: Tensor, masks: Tensor, jitter: tuple[float, float], shift: float, draws: torch.Generator
-) -> Tensor:
-    """Float images (B, 3, S, S) with new colours of the object alone, on white, moved a little.
+def augment(images: Tensor, masks: Tensor, plan: Augmentation, draws: torch.Generator) -> Tensor:
+    """Float images (B, 3, S, S) of uint8 ones: new colours of the object, composed on white, then moved.
 
-    `jitter` = (j, h): brightness, contrast and saturation are multiplied by U(1 - j, 1 + j), hues turned by
-    U(-h, h) of the circle, in torchvision's sense but not on the background. `shift`: greatest move along
-    each axis as a share of the side.
+    Jitter and hue are torchvision's, but not of the background.
     """
     alpha = to_float(masks)
     on_white = to_float(images)
     own = ((on_white - (1 - alpha)) / alpha.clamp(min=1 / 255)).clamp(0, 1)
-    premultiplied = recolour(own, alpha, jitter, draws) * alpha
-    if shift:
-        premultiplied, alpha = _moved(premultiplied, alpha, shift, draws)
+    own = recolour(own, alpha, (plan.jitter, plan.hue), draws)
+    if plan.gray:
+        chosen = torch.rand((len(own), 1, 1, 1), generator=draws, device=draws.device) < plan.gray
+        own = torch.where(chosen, _luminance(own), own)
+    premultiplied = own * alpha
+    if plan.shift or plan.zoom:
+        premultiplied, alpha = _moved(premultiplied, alpha, plan, draws)
     return premultiplied + 1 - alpha
 
 
@@ -133,12 +174,14 @@ def _luminance(rgb: Tensor) -> Tensor:
 
 
 def _moved(
-    premultiplied: Tensor, alpha: Tensor, shift: float, draws: torch.Generator
+    premultiplied: Tensor, alpha: Tensor, plan: Augmentation, draws: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Both shifted alike by up to `shift` of the side along x and y; nothing comes in from outside."""
+    """Both moved and resized alike, about the middle; nothing comes in from outside."""
     both = torch.cat([premultiplied, alpha], dim=1)
     place = torch.eye(2, 3, device=both.device).repeat(len(both), 1, 1)
-    place[:, :, 2] = 2 * shift * _signed((len(both), 2), draws)
+    place[:, :, 2] = 2 * plan.shift * _signed((len(both), 2), draws)
+    if plan.zoom:
+        place[:, :, :2] /= 1 + plan.zoom * _signed((len(both), 1, 1), draws)
     grid = affine_grid(place, list(both.shape), align_corners=False)
     moved = grid_sample(both, grid, align_corners=False)
     return moved[:, :3], moved[:, 3:]

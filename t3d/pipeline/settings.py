@@ -25,20 +25,23 @@ class Layer:
 def resolve(stages: Mapping[str, Stage], layers: Iterable[Layer]) -> dict[str, Any]:
     """The `Params` of every stage; raises UsageError naming the nearest for what is not known.
 
-    A stage may be written by its name or by that of its command.
+    Stages may be written by their name, or several by that of their command or of what they make: a value is
+    then for all of them that have the parameter.
     """
     chosen: dict[str, dict[str, Any]] = {name: {} for name in stages}
-    of_command = {stage.command: name for name, stage in stages.items()}
     for layer in layers:
         for written, values in layer.values.items():
-            name = of_command.get(written, written)
-            known(name, stages, f"{layer.where}: stage")
+            meant = [one for one in stages.values() if written in (one.name, one.makes, one.command)]
+            if not meant:
+                known(written, stages, f"{layer.where}: stage")
             for parameter, value in values.items():
-                where = f"{layer.where}: {name}.{parameter}"
-                kind = _kinds(stages[name]).get(parameter)
-                if kind is None:
-                    known(parameter, _kinds(stages[name]), f"{layer.where}: parameter of {name}")
-                chosen[name][parameter] = coerce(value, kind, where)
+                takers = [one for one in meant if parameter in _kinds(one)]
+                if not takers:
+                    names = {name for one in meant for name in _kinds(one)}
+                    known(parameter, names, f"{layer.where}: parameter of {meant[0].name}")
+                for one in takers:
+                    where = f"{layer.where}: {one.name}.{parameter}"
+                    chosen[one.name][parameter] = coerce(value, _kinds(one)[parameter], where)
     return {name: _build(stage, chosen[name]) for name, stage in stages.items()}
 
 

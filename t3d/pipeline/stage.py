@@ -188,6 +188,7 @@ def _modules(package: str) -> Iterator[Any]:
             yield importlib.import_module(f"{package}.{info.name}")
 
 
+@functools.cache
 def field_docs(params: type) -> dict[str, str]:
     """The string under each field of a `Params` dataclass, by field name."""
     import ast

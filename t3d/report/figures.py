@@ -26,16 +26,19 @@ _INK = "#010203"  # stands for the page's text colour until the SVG is written
 _SIZE = (4.6, 3.0)  # inches: text keeps a readable size when the figure fills a phone's width
 
 
-def curves(columns: Mapping[str, NDArray[np.float64]], title: str) -> str:
-    """SVG of every loss in `columns` over optimisation steps, on a logarithmic axis.
+def curves(columns: Mapping[str, NDArray[np.float64]], title: str, share: bool = False) -> str:
+    """SVG of every loss in `columns` over optimisation steps, on a logarithmic axis; or of shares, on [0, 1].
 
     `columns` holds `step` and (N,) arrays; a value that was not measured at a step is NaN. Values that
     a logarithm cannot show (zero or less) leave a gap.
     """
-    with _style(title):
-        figure, axes = _blank(title, "optimisation step", "loss (log scale)")
-        axes.set_yscale("log", nonpositive="mask")
-        _plain_ticks(axes.yaxis)
+    with _style(f"{title} {share}"):
+        figure, axes = _blank(title, "optimisation step", "share" if share else "loss (log scale)")
+        if share:
+            axes.set_ylim(0, 1)
+        else:
+            axes.set_yscale("log", nonpositive="mask")
+            _plain_ticks(axes.yaxis)
         names = [name for name in columns if name != "step" and np.any(columns[name] > 0)]
         for index, name in enumerate(names):
             _line(axes, columns["step"], columns[name], name, index)

@@ -32,8 +32,14 @@ from t3d.report.tables import CHOICES, DASH, METHODS, published_tables, signific
 LOSSES = {"rec": "reconstruction", "pointwise": "point-wise", "pointpair": "point-pair", "val": "validation"}
 """What the columns of curve files are called in legends; others keep their name."""
 
-NO_LOSS = frozenset(("epoch", "lr", "code_norm"))
+SHARES = {"retrieval": "shapes found again", "spread": "spread of embeddings"}
+"""Columns that are shares of what could be, and their names; they get a figure of their own."""
+
+NO_LOSS = frozenset(("epoch", "lr", "code_norm", "rank", *SHARES))
 """Columns of curve files that are no losses."""
+
+PHASES = {"codes": "Codes", "pretrain": "Pre-training"}
+"""What a network was built on, by the name of its curves' file."""
 
 LIBRARIES = ("t3d", "numpy", "scipy", "torch", "open3d", "trimesh", "scikit-image", "libigl")
 """Libraries whose versions the report states."""
@@ -47,7 +53,6 @@ class Inputs:
     mesh: ByPart
     reconstructions: Mapping[str, ByPart]
     template: Mapping[str, Path]
-    codes: Path
     network: Mapping[str, Path]
     scores: Path
     split: Path
@@ -188,18 +193,27 @@ def _subjects(folders: ShapeFolders, shown: Sequence[Card]) -> dict[str, Any]:
 
 
 def _figures(inputs: Inputs, scores: Sequence[Score], factor: float) -> dict[str, Any]:
-    sources = [("Codes", inputs.codes)]
-    sources += [(f"Network {variant}", folder) for variant, folder in inputs.network.items()]
     scored = [part for part in PARTS if any(one.part == part for one in scores)]
-    training = []
-    for title, folder in sources:
-        columns = read_curves(folder / "curves.csv")
-        seconds = columns.pop("seconds", np.zeros(1))
-        losses = {LOSSES.get(name, name): values for name, values in columns.items() if name not in NO_LOSS}
-        training.append(
-            {"title": title, "seconds": float(seconds.max(initial=0)), "svg": curves(losses, title)}
-        )
+    training = [
+        _training(path, variant)
+        for variant, folder in inputs.network.items()
+        for path in (*sorted(folder.glob("curves-*.csv")), folder / "curves.csv")
+    ]
     return {"training": training, "scores": [_spread(scores, part, factor) for part in scored]}
+
+
+def _training(path: Path, variant: str) -> dict[str, Any]:
+    """Figures of one `curves.csv`, or `curves-PHASE.csv` of what came before; none of a single line."""
+    phase = path.stem.partition("-")[2]
+    title = f"{PHASES.get(phase, phase or 'Network')} {variant}"
+    columns = read_curves(path)
+    seconds, step = columns.pop("seconds", np.zeros(1)), columns["step"]
+    losses = {LOSSES.get(name, name): values for name, values in columns.items() if name not in NO_LOSS}
+    shares = {SHARES[name]: values for name, values in columns.items() if name in SHARES}
+    figures = [curves(losses, title)] if len(losses) > 1 else []
+    if shares and len(step) > 1:
+        figures.append(curves({"step": step, **shares}, title, share=True))
+    return {"title": title, "seconds": float(seconds.max(initial=0)), "figures": figures}
 
 
 def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]:
@@ -210,7 +224,8 @@ def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]
         values = [
             one.chamfer * factor for one in rows if one.choice == rows[0].choice and one.chamfer is not None
         ]
-        groups.append((method_name(method), values))
+        several = len({own for own, _ in methods}) > 1 and method != variant
+        groups.append((method_name(method) + (f" ({variant})" if several else ""), values))
     title = "Every test shape" if part == "test" else "Training shapes"
     return {"title": title, "svg": distribution(groups, title, f"Chamfer distance × {factor:g} (log scale)")}
 

@@ -47,6 +47,9 @@ class Params:
     """Shapes per iteration, all of them when there are fewer (seed and DIT specs)."""
     points: int = 5_000
     """Samples per shape and iteration, half outside and half inside (seed specs)."""
+    batch_split: int = 1
+    """Parts in which an iteration is computed one by one, to need less memory (seed, DIT specs: 2). It
+    doubles by itself when memory runs out; the result is the same but for rounding and dropout's draws."""
     lr_warp: float = 5e-4
     """First learning rate of the warp (seed and DIT specs)."""
     lr_template: float = 1e-3
@@ -78,7 +81,7 @@ class Params:
 
 @stage(
     per="set",
-    version=1,
+    version=2,
     files=("decoder.safetensors", "config.json", "codes.npz", "curves.csv"),
     resource="train",
     timeout=None,
@@ -118,4 +121,5 @@ def codes(
         "seconds_per_step": last["seconds"] / last["step"],
         "parameters": sum(p.numel() for p in trained.decoder.parameters()),
         "shapes": len(train),
+        **trained.facts,
     }

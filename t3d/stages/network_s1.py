@@ -18,8 +18,13 @@ class Params:
     depths: tuple[int, ...] = (2, 2, 2, 2)
     """Basic blocks in each (ResNet-18, as the seed)."""
     pretrained: str = "none"
-    """Weights to start from, a name known to transformers or a folder; they bring their own architecture
-    (seed: ImageNet)."""
+    """Weights to start from, a name known to transformers or a folder; they bring the settings of their
+    architecture (seed: ImageNet)."""
+    freeze: bool = False
+    """Leave the backbone as it came; only the last layer learns (seed: all learns)."""
+    norms: Literal["batch", "fixed"] = "batch"
+    """Batch norms: "batch" normalises by each batch and keeps running statistics (seed), "fixed" normalises
+    by the running ones that came with the weights and leaves them alone."""
     input_size: int = 224
     """Side of the images that the encoder sees, in pixels (seed)."""
     levels: tuple[str, ...] = ("easy",)
@@ -40,8 +45,12 @@ class Params:
     """Brightness, contrast and saturation of the object vary by this share (seed's ColorJitter)."""
     hue: float = 0.4
     """Hues of the object turn by up to this share of the circle (seed's ColorJitter)."""
+    gray: float = 0.0
+    """Share of the images made gray (seed: none)."""
     shift: float = 0.0
     """Images move by up to this share of their side (seed: none)."""
+    zoom: float = 0.0
+    """Sizes in images vary by up to this share (seed: none)."""
     validate_every: int = 200
     """Iterations per line of `curves.csv` and per validation."""
     patience: int = 20
@@ -58,7 +67,7 @@ class Params:
     makes="network",
     command="train",
     variants=("s1",),
-    files=("model.safetensors", "config.json", "curves.csv"),
+    files=("model.safetensors", "config.json", "curves.csv", "curves-codes.csv"),
     resource="train",
     timeout=None,
 )
@@ -75,13 +84,12 @@ def network_s1(
 ) -> Facts:
     """Train an image encoder to give the codes of phase 1; with the decoder it is a network."""
     from t3d.models import network, regression
-    from t3d.models.encoder import EncoderConfig, resnet_settings
+    from t3d.models.encoder import encoder_config
+    from t3d.models.fitting import summary
     from t3d.models.training import chosen, thread_count, write_curves
 
     decoder, *named = network.load_codes(codes)
-    settings = resnet_settings(params.widths, params.depths) if params.backbone == "resnet" else {}
-    config = EncoderConfig(backbone=params.backbone, settings=settings, input_size=params.input_size)
-    plan = chosen(regression.RegressionPlan, params)
+    config, plan = encoder_config(params), chosen(regression.RegressionPlan, params)
     with thread_count(threads):
         parts = zip(("train", "val"), named, strict=True)
         train, val = (
@@ -91,14 +99,10 @@ def network_s1(
         encoder, rows = regression.train_encoder((train, val), config, plan, train_seed, scratch, progress)
     network.save(out, "s1", decoder, encoder, train.codes.mean(0).numpy())
     write_curves(out / "curves.csv", rows)
-    best = min(rows, key=lambda row: row.get("val", -row["step"]))
+    (out / "curves-codes.csv").write_bytes((codes / "curves.csv").read_bytes())
     return {
-        "iterations": rows[-1]["step"],
-        "kept_iteration": best["step"],
-        "loss": best["loss"],
-        "validation": best.get("val"),
+        **summary(rows),
         "validation_of_mean_code": regression.mean_code_loss(train, val) if len(val.views) else None,
-        "seconds_per_step": rows[-1]["seconds"] / rows[-1]["step"],
         "parameters": sum(p.numel() for p in encoder.parameters()),
         "views": len(train.views),
     }

@@ -25,7 +25,6 @@ def report(
     mesh: Annotated[Parts, Each("test", "train_scored")],
     reconstructions: Annotated[Mapping[str, Parts], Each("test", "train_scored", variants=True)],
     template: Annotated[Shapes, Variants()],
-    codes: Path,
     network: Annotated[Shapes, Variants()],
     scores: Path,
     split: Path,
@@ -38,7 +37,7 @@ def report(
     """Gather pictures, scores, curves and failures in one page."""
     from t3d.report.page import Inputs, report_page
 
-    inputs = Inputs(views, mesh, reconstructions, template, codes, network, scores, split, failures, recipe)
+    inputs = Inputs(views, mesh, reconstructions, template, network, scores, split, failures, recipe)
     page = report_page(inputs, params.shapes, params.picture).encode()
     (out / "report.html").write_bytes(page)
     return {"bytes": len(page)}

@@ -17,7 +17,10 @@ SMALL = {
     "codes.code": 8, "codes.hidden": 16, "codes.width": 16, "codes.depth": 2, "codes.iterations": 30,
     "codes.scenes": 4, "codes.points": 200, "codes.fit_iterations": 5, "codes.fit_points": 100,
     "network_s1.widths": "4,8,8,8", "network_s1.depths": "1,1,1,1", "network_s1.input_size": 32,
-    "network_s1.iterations": 5, "network_s1.batch": 8, "reconstructions.resolution": 24,
+    "network_s1.iterations": 5, "network_s1.batch": 8, "pretrain.widths": "4,8,8,8",
+    "pretrain.depths": "1,1,1,1", "pretrain.input_size": 32, "pretrain.iterations": 3, "network_s2.code": 8,
+    "network_s2.hidden": 16, "network_s2.width": 16, "network_s2.depth": 2, "network_s2.iterations": 5,
+    "network_s2.scenes": 4, "network_s2.points": 200, "reconstructions.resolution": 24,
     "template.resolution": 24, "template.mean_resolution": 24, "report.shapes": 2,
     "report.picture": 64, "split.train_scored": 2,
 }  # fmt: skip
@@ -83,14 +86,31 @@ def made_by(folder: Path, *words: str, **changes: object) -> set[str]:
     return {line.partition(":")[0].partition("[")[0] for line in lines if ", 0 to make" not in line}
 
 
-EVERYTHING = {"codes", "network_s1", "reconstructions", "template", "scores", "report"}
-"""What is below the training data."""
+EVERYTHING = {"codes", "network_s1", "network_s2", "reconstructions", "template", "scores", "report"}
+"""What is below the distances."""
 
 
 def test_a_second_run_makes_nothing_and_touching_changes_nothing(chain):
     os.utime(model(chain, split(chain)["test"][0]))
     again = t3d(chain, "run", "--workers", "0")
     assert (again["made"], again["failed"]) == (0, 0)
+
+
+def test_both_solutions_are_scored_side_by_side(chain):
+    (folder,) = chain.glob("work/sofa/scores/_all/*")
+    methods = {line.split(",")[0] for line in (folder / "metrics.csv").read_text().splitlines()[1:]}
+    assert methods == {"s1", "s2-simclr", "template", "mean-code"}
+
+
+def test_another_pre_training_keeps_all_the_rest(chain):
+    """And the one without any is an encoder like the others, not yet trained."""
+    more = ("run", "--contrastive", "simclr,none")
+    assert made_by(chain, *more) == {
+        "pretrain", "network_s2", "reconstructions", "template", "scores", "report",
+    }  # fmt: skip
+    assert t3d(chain, "pretrain", "--solution", "2", "--contrastive", "none", "--workers", "0")["made"] == 1
+    curves = [path.read_text() for path in sorted(chain.glob("work/sofa/pretrain/_all/*/curves.csv"))]
+    assert sorted(len(text.splitlines()) for text in curves) == [2, 3], "one was measured and not trained"
 
 
 def test_an_edited_test_mesh_is_scored_anew_without_training(chain):
@@ -100,7 +120,7 @@ def test_an_edited_test_mesh_is_scored_anew_without_training(chain):
         path.write_text(before + "v 9 9 9\n")
         stages = made_by(chain, "run")
         assert "mesh" in stages
-        assert not stages & {"codes", "network_s1", "sdf", "template"}
+        assert not stages & {"codes", "network_s1", "pretrain", "network_s2", "sdf", "template"}
         shape = split(chain)["test"][0]
         command = [*_command(chain, "why", "mesh", "--shape", shape)[:7], "--data", "data"]
         found = subprocess.run(

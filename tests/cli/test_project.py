@@ -53,8 +53,17 @@ def test_a_config_file_is_used_instead_of_t3d_toml(tmp_path):
 
 
 def test_variants():
-    assert variants_of(Settings()) == ("s1",)
-    assert variants_of(Settings(solution="both", contrastive="byol")) == ("s1", "s2-byol")
+    assert variants_of(Settings()) == ("s1", "s2-simclr")
+    assert variants_of(Settings(solution="1")) == ("s1",)
+    assert variants_of(Settings(solution="2", contrastive="byol")) == ("s2-byol",)
+    several = settings_of({"contrastive": "none,simclr,none"})
+    assert variants_of(several) == ("s1", "s2-none", "s2-simclr")
+
+
+@pytest.mark.parametrize("text", ["simcrl", "simclr,simcrl", "simclr,"])
+def test_unknown_methods_are_named(text):
+    with pytest.raises(UsageError, match=r"option: contrastive '(simcrl)?' is not known"):
+        settings_of({"contrastive": text})
 
 
 def test_the_command_names_what_is_not_default():

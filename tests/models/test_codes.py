@@ -8,9 +8,19 @@ import pytest
 import torch
 
 from t3d.datasets.formats import write_samples
-from t3d.models.codes import AutoDecoder, CodesPlan, FitPlan, LossPlan, Trained, fit_codes, train_codes
+from t3d.models.codes import (
+    AutoDecoder,
+    CodesPlan,
+    FitPlan,
+    LossPlan,
+    Trained,
+    fit_codes,
+    memory_needed,
+    train_codes,
+    weighted_losses,
+)
 from t3d.models.decoder import DecoderConfig, build_decoder
-from t3d.models.samples import Samples
+from t3d.models.samples import Batch, Samples
 
 CONFIG = DecoderConfig(code=4, hidden=16, steps=4, width=32, depth=2, dropout=0.0)
 LOSSES = LossPlan(clamp=0.1, pointwise=0.005, pointpair=0.001, pointpair_limit=5.0, code_weight=1e-4, ramp=20)
@@ -18,7 +28,8 @@ LOSSES = LossPlan(clamp=0.1, pointwise=0.005, pointpair=0.001, pointpair_limit=5
 
 def _plan(**changed: object) -> CodesPlan:
     settings: dict[str, object] = {
-        "iterations": 60, "scenes": 2, "points": 128, "lr_warp": 5e-3, "lr_template": 5e-3, "lr_codes": 5e-3,
+        "iterations": 60, "scenes": 2, "points": 128, "batch_split": 1,
+        "lr_warp": 5e-3, "lr_template": 5e-3, "lr_codes": 5e-3,
         "schedule": "cosine", "decay_every": 0, "code_start": 1.0, "code_bound": 1.0, "log_every": 10,
         "gpu": False, "precision": "no",
     }  # fmt: skip
@@ -72,23 +83,151 @@ def test_rows_tell_all_parts_of_the_loss(spheres: Samples) -> None:
     assert all(np.isfinite(list(row.values())).all() for row in rows)
 
 
-def test_an_interrupted_run_gives_the_same_weights(
+def test_a_run_killed_three_times_at_random_gives_the_same_weights(
     spheres: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed twice, with dropout, Adam's state and ramps under way: bit for bit as if undisturbed."""
+    """With dropout, Adam's state, ramps and batches in two parts under way: bit for bit as if undisturbed."""
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
     config = DecoderConfig(code=4, hidden=16, steps=4, width=32, depth=2, dropout=0.2)
-    whole = train_codes(spheres, config, (_plan(), LOSSES), 3, None, _nothing)
-    for stop in (20, 50):
-        with pytest.raises(KeyboardInterrupt):
-            train_codes(spheres, config, (_plan(), LOSSES), 3, tmp_path, _interrupt(stop))
+    plans = (_plan(batch_split=2), LOSSES)
+    whole = train_codes(spheres, config, plans, 3, None, _nothing)
+    for number in np.random.default_rng().integers(21, 40, 3).tolist():  # a row is ten steps of two parts
+        _killed_run(spheres, config, plans, tmp_path, number)
     seen: list[int] = []
-    resumed = train_codes(
-        spheres, config, (_plan(), LOSSES), 3, tmp_path, lambda done, *_, **__: seen.append(done)
-    )
-    assert seen[0] > 10
+    resumed = train_codes(spheres, config, plans, 3, tmp_path, lambda done, *_, **__: seen.append(done))
+    assert seen[0] == 40
     assert all(torch.equal(a, b) for a, b in zip(_weights(resumed), _weights(whole), strict=True))
     assert [row["loss"] for row in resumed.rows] == [row["loss"] for row in whole.rows]
+
+
+def _killed_run(
+    samples: Samples, config: DecoderConfig, plans: tuple[CodesPlan, LossPlan], scratch: Path, after: int
+) -> None:
+    """End in the middle of a step, after so many passes of the network."""
+    passes = iter(range(after))
+    real = AutoDecoder.forward
+
+    def forward(self: AutoDecoder, *args: object) -> object:
+        if next(passes, None) is None:
+            raise KeyboardInterrupt
+        return real(self, *args)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AutoDecoder, "forward", forward)
+        with pytest.raises(KeyboardInterrupt):
+            train_codes(samples, config, plans, 3, scratch, _nothing)
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    root = tmp_path_factory.mktemp("five")
+    return Samples({str(i): _sphere(root / str(i), 0.3 + i / 10) for i in range(5)})
+
+
+@pytest.mark.parametrize("fits", [1, 2, 3])
+def test_a_batch_that_does_not_fit_is_split_with_the_same_result(
+    five: Samples, fits: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Memory for so many of five shapes; parts are unequal."""
+    plans = (_plan(iterations=6, scenes=5, log_every=2), LOSSES)
+    whole = train_codes(five, CONFIG, plans, 0, None, _nothing)
+    real = AutoDecoder.forward
+
+    def forward(self: AutoDecoder, shapes: torch.Tensor, *args: object) -> object:
+        if len(shapes) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(self, shapes, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(AutoDecoder, "forward", forward)
+    split = train_codes(five, CONFIG, plans, 0, None, _nothing)
+    assert split.facts["batch_split"] == {1: 8, 2: 4, 3: 2}[fits]
+    assert caplog.text.count("out of memory") == {1: 3, 2: 2, 3: 1}[fits]
+    for ours, theirs in zip(_weights(split), _weights(whole), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=0)
+    for ours, theirs in zip(split.rows, whole.rows, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-4)
+
+
+def test_the_gradients_of_parts_are_those_of_the_batch(
+    five: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the optimiser, which blows differences of rounding up."""
+    kept: list[list[torch.Tensor]] = []
+
+    def stop(self: torch.optim.Adam, *_: object) -> None:
+        kept.append([p.grad.clone() for group in self.param_groups for p in group["params"]])
+
+    monkeypatch.setattr(torch.optim.Adam, "step", stop)
+    for parts in (1, 2, 5):
+        train_codes(
+            five, CONFIG, (_plan(iterations=1, scenes=5, batch_split=parts), LOSSES), 0, None, _nothing
+        )
+    for other in kept[1:]:
+        for ours, theirs in zip(other, kept[0], strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-6 * float(theirs.abs().max()) + 1e-9, rtol=1e-5)
+
+
+def test_one_shape_that_does_not_fit_is_an_error(five: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(AutoDecoder, "forward", forward)
+    with pytest.raises(RuntimeError, match="allocate"):
+        train_codes(five, CONFIG, (_plan(iterations=6, scenes=5), LOSSES), 0, None, _nothing)
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory(
+    five: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def forward(*_: object) -> None:
+        calls.append(1)
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(AutoDecoder, "forward", forward)
+    with pytest.raises(RuntimeError, match="do not match"):
+        train_codes(five, CONFIG, (_plan(iterations=6, scenes=5), LOSSES), 0, None, _nothing)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("points", "hidden", "width"), [(400, 64, 96), (1000, 96, 64), (2000, 32, 32)])
+def test_the_memory_estimate_is_near_what_a_step_keeps(points: int, hidden: int, width: int) -> None:
+    config = DecoderConfig(code=8, hidden=hidden, width=width, depth=4, dropout=0.0)
+    model = AutoDecoder(build_decoder(config, 0), 4, (1.0, 1.0), 0)
+    batch = Batch(torch.arange(4), torch.rand(4, points, 3), torch.rand(4, points))
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = model(batch.shapes, batch.points, torch.Generator())
+        weighted_losses(out, batch, LOSSES, 5)
+    estimate = memory_needed(config, _plan(scenes=9, points=points), shapes=4)
+    assert 0.6 * estimate < sum(kept.values()) < 1.2 * estimate
+    halved = memory_needed(config, _plan(scenes=4, points=points, batch_split=2), shapes=4)
+    assert 0.5 < halved / estimate < 0.6
+
+
+def test_codes_are_bounded_as_torchs_max_norm_does() -> None:
+    """Through Adam, where codes that are not in the batch drift on."""
+    model = AutoDecoder(build_decoder(CONFIG, 0), 6, (2.0, 0.8), 0)
+    table = torch.nn.Embedding(6, 4, max_norm=0.8, _weight=model.codes.weight.detach().clone())
+    pull = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    steps = [torch.optim.Adam(x.parameters(), lr=0.1) for x in (model.codes, table)]
+    for number in range(20):
+        shapes = torch.tensor([number % 6, (number * 2 + 1) % 6])
+        model.bound_codes(shapes)
+        for codes, optimizer in zip((model.codes, table), steps, strict=True):
+            found = codes(shapes)
+            assert float(found.norm(dim=1).max().detach()) <= 0.8 + 1e-5
+            optimizer.zero_grad()
+            (found * pull[shapes]).sum().backward()
+            optimizer.step()
+        torch.testing.assert_close(model.codes.weight, table.weight, atol=1e-5, rtol=0)
+    assert float(model.codes.weight.detach().norm(dim=1).max()) > 0.8  # some drifted, not looked up since
 
 
 def _interrupt(stop: int) -> Callable[..., None]:
@@ -127,9 +266,6 @@ def test_codes_start_with_the_published_spread() -> None:
 
 def test_ramps_weigh_the_losses() -> None:
     """Early in the ramp the point-wise loss counts tenfold and the code loss nothing."""
-    from t3d.models.codes import weighted_losses
-    from t3d.models.samples import Batch
-
     at = torch.rand(2, 16, 3)
     batch = Batch(torch.arange(2), at, torch.zeros(2, 16))
     out = ([torch.zeros(2, 16)] * 4, [at + 0.1] * 4, torch.ones(2, 4))

@@ -1,11 +1,19 @@
 """The warp against the recurrence written out with torch's LSTMCell; what the template must satisfy."""
 
+import importlib.util
+import math
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 import torch
 from torch import Tensor
 
 from t3d.errors import UsageError
+from t3d.models.codes import AutoDecoder, LossPlan, weighted_losses
 from t3d.models.decoder import Decoder, DecoderConfig, build_decoder, fold
+from t3d.models.losses import pointpair_mean_weight
+from t3d.models.samples import Batch
 
 SMALL = DecoderConfig(code=7, hidden=12, steps=8, width=10, depth=3, dropout=0.0)
 
@@ -166,3 +174,104 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
 def test_impossible_settings_are_told(wrong: dict[str, int]) -> None:
     with pytest.raises(UsageError):
         DecoderConfig(**wrong)
+
+
+def _published() -> ModuleType:
+    """`benchmarks/_published.py`: the published network, restated."""
+    path = Path(__file__).parents[2] / "benchmarks" / "_published.py"
+    spec = importlib.util.spec_from_file_location("published", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"code": 9, "hidden": 24, "width": 16, "depth": 3}, {}], ids=["small", "full"]
+)
+def test_it_is_the_published_network_with_its_losses_and_gradients(sizes: dict[str, int]) -> None:
+    """All four stages to 1e-5, and the gradients of the whole published loss, from the same weights."""
+    config, shapes, count = DecoderConfig(**sizes, dropout=0.0), 3, 64
+    model = AutoDecoder(_lively(config), shapes, (1.5, 1.0), seed=0)
+    peer = _published().PublishedPhase1(shapes, **sizes)
+    peer.decoder.template.dropout = 0.0
+    peer.load_state_dict(model.state_dict(), strict=True)
+    points, _ = _inputs(config)
+    points = points.repeat(1, 2, 1)[:, :count] * torch.linspace(0.5, 1, count)[:, None]
+    batch = Batch(torch.arange(shapes), points, points.norm(dim=2) - 0.6)
+    ours = model(batch.shapes, points, torch.Generator())
+    theirs = peer(batch.shapes, points)
+    for found, wanted in zip((*ours[0], *ours[1], ours[2]), (*theirs[0], *theirs[1], theirs[2]), strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+    assert (ours[1][-1] - points).abs().max() > 0.05
+    plan = LossPlan(
+        clamp=0.1, pointwise=0.005, pointpair=pointpair_mean_weight(2e-5, count), pointpair_limit=5.0,
+        code_weight=1e-4, ramp=100,
+    )  # fmt: skip
+    loss = weighted_losses(ours, batch, plan, 50)["loss"]
+    wanted_loss = _published().published_loss(theirs, points, batch.distances, 50)
+    assert float(loss.detach()) == pytest.approx(float(wanted_loss.detach()), rel=1e-5)
+    loss.backward()
+    wanted_loss.backward()
+    mine, named = dict(model.named_parameters()), dict(peer.named_parameters())
+    assert mine.keys() == named.keys()
+    for name, parameter in named.items():
+        scale = float(parameter.grad.abs().max())
+        assert scale > 0
+        torch.testing.assert_close(mine[name].grad, parameter.grad, atol=1e-5 * scale, rtol=1e-3, msg=name)
+
+
+def test_evaluation_is_the_published_networks() -> None:
+    decoder, (points, codes) = _lively(DecoderConfig()), _inputs(DecoderConfig())
+    peer = _published().PublishedDecoder().eval()
+    peer.load_state_dict(decoder.state_dict(), strict=True)
+    with torch.inference_mode():
+        wanted = peer(points, codes)[0]
+        torch.testing.assert_close(decoder.values(points, codes), wanted[0], atol=1e-5, rtol=0)
+        folded = fold(decoder)
+        for shape in range(3):
+            found = folded.sdf(points[shape], codes[shape])
+            torch.testing.assert_close(found, wanted[0][shape], atol=1e-5, rtol=0)
+    assert len(wanted) == 1
+
+
+def test_the_published_first_weights_are_torchs_and_the_forget_gates_stay_open() -> None:
+    """The same distributions as the restated network's: greatest weights, and a bias of two in all."""
+    ours, theirs = build_decoder(DecoderConfig(), 0), _published().PublishedDecoder()
+    for name, parameter in theirs.state_dict().items():
+        found = ours.state_dict()[name]
+        assert found.shape == parameter.shape
+        if found.numel() < 500:
+            continue
+        assert float(found.abs().max()) == pytest.approx(float(parameter.abs().max()), rel=0.1), name
+        assert float(found.double().square().mean()) == pytest.approx(
+            float(parameter.double().square().mean()), rel=0.15
+        ), name
+    bound = math.sqrt(1 / 512)
+    gates = (ours.warp.cell.bias_ih + ours.warp.cell.bias_hh).detach().view(4, 512)
+    assert bool((gates[1] == 2).all())
+    assert float(gates[[0, 2, 3]].abs().max()) <= 2 * bound
+
+
+def test_bf16_stays_near_float32() -> None:
+    decoder, (points, codes) = fold(_lively(DecoderConfig(dropout=0.0))), _inputs(DecoderConfig())
+    with torch.inference_mode():
+        exact = decoder.values(points, codes)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = decoder.values(points, codes)
+    error = (rough.float() - exact).abs()
+    assert 0 < float(error.max()) < 0.02
+    assert float(error.mean()) < 2e-3
+
+
+def test_dropout_is_fair_over_all_places() -> None:
+    """Four draws out of one number: each of them, and neighbours together, as often as chance has it."""
+    from t3d.models.decoder import _kept
+
+    kept = _kept(torch.ones(40_000, 4), 0.25, torch.Generator().manual_seed(0)) > 0
+    assert bool((abs(kept.float().mean(0) - 0.75) < 0.01).all())
+    for other in range(1, 4):
+        both = (kept[:, 0] & kept[:, other]).float().mean()
+        assert abs(float(both) - 0.5625) < 0.012
+    assert _kept(torch.ones(5), 0.1, torch.Generator()).shape == (5,)

@@ -10,8 +10,10 @@ from t3d.errors import DataError, UsageError
 from t3d.models.encoder import (
     Encoder,
     EncoderConfig,
+    build_backbone,
     build_encoder,
     resnet_settings,
+    set_training,
     to_float,
     to_input,
 )
@@ -51,6 +53,48 @@ def test_other_backbones_by_name() -> None:
     }  # fmt: skip
     encoder = build_encoder(EncoderConfig(backbone="vit", settings=settings, input_size=32), 5, "none", 0)
     assert encoder(torch.rand(2, 3, 32, 32)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("resnet", resnet_settings((8, 16), (1, 1))),
+        (
+            "vit",
+            {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16},
+        ),
+        ("convnext", {"hidden_sizes": [8, 16], "depths": [1, 1], "num_stages": 2}),
+        ("mobilenet_v2", {"depth_multiplier": 0.25}),
+    ],
+)
+def test_the_name_of_the_backbone_is_honoured(name: str, settings: dict[str, object]) -> None:
+    """Whatever images the encoder sees; an earlier project always built a ResNet (defect 21)."""
+    network = build_backbone(EncoderConfig(backbone=name, settings=settings, input_size=48), "none", 0)
+    assert network.backbone.config.model_type == name
+    assert network.eval()(torch.rand(2, 3, 48, 48)).shape == (2, network.width)
+
+
+def test_a_backbone_that_takes_no_images_is_told() -> None:
+    settings = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    with pytest.raises(UsageError, match=r"'bert' takes no images of 32 pixels"):
+        build_backbone(EncoderConfig(backbone="bert", settings=settings, input_size=32), "none", 0)
+
+
+def test_pretrained_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
+    build_backbone(SMALL, "none", 0).backbone.save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match="'resnet', not 'vit'"):
+        build_backbone(EncoderConfig(backbone="vit", input_size=32), str(tmp_path), 0)
+
+
+def test_fixed_norms_are_neither_used_by_the_batch_nor_changed() -> None:
+    encoder, images = build_encoder(SMALL, 5, "none", 0), torch.rand(4, 3, 32, 32)
+    expected = encoder.eval()(images)
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    set_training(encoder, "fixed")
+    torch.testing.assert_close(encoder(images), expected)
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+    set_training(encoder, "batch")
+    assert not torch.allclose(encoder(images), expected)
 
 
 def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:

@@ -136,3 +136,39 @@ def test_ramps_have_the_published_values(epoch: int, falling: float, rising: flo
     assert losses.falling(epoch * 136, 100 * 136) == pytest.approx(falling)
     assert losses.rising(epoch * 136, 100 * 136) == pytest.approx(rising)
     assert losses.falling(epoch, 0) == losses.rising(epoch, 0) == 1.0
+
+
+@pytest.mark.parametrize("points", [24, 40])
+def test_sums_are_the_papers_forms(points: int) -> None:
+    """Acceptance check 2: a sum over stages is four means; one over pairs, divided by B N, 7 N / 64 means."""
+    values, target, warped, at = _case(1, points=points)
+    p, g, w, x = _tensors(values), torch.from_numpy(target), _tensors(warped), torch.from_numpy(at)
+    stages = losses.curriculum_l1(p, g, 0.1, over="sum")
+    assert float(stages) == pytest.approx(4 * _curriculum_twin(values, target, 0.1), rel=1e-6)
+    moves = losses.pointwise(w, x, over="sum")
+    assert float(moves) == pytest.approx(4 * _huber_twin(warped, at, 0.25), rel=1e-6)
+    pairs = losses.pointpair(w[-1], x, limit=float("inf"), over="sum")
+    assert float(pairs) == pytest.approx(_pair_sum_twin(warped[-1], at, float("inf")), rel=1e-6)
+    mean = losses.pointpair(w[-1], x, limit=float("inf"))
+    assert float(pairs) == pytest.approx(7 * points / 64 * float(mean), rel=1e-6)
+
+
+def test_presets_of_paper_and_dit_differ_in_arguments_alone() -> None:
+    """Defects 9 to 12: no swapped weights; DIT's pair weight and rate beside the seed's; means everywhere."""
+    import tomllib
+    from pathlib import Path
+
+    from t3d.stages.codes import Params
+
+    folder = Path(losses.__file__).parents[1] / "presets"
+    paper, dit = (
+        Params(**tomllib.loads((folder / f"{name}.toml").read_text())["codes"]) for name in ("paper", "dit")
+    )
+    differing = {name for name in vars(paper) if getattr(paper, name) != getattr(dit, name)}
+    assert differing == {"lr_template", "pointpair", "pointpair_limit"}
+    for params, published in ((paper, 2e-5), (dit, 1e-4)):
+        assert params.pointwise == 0.005
+        assert params.pointpair == pytest.approx(losses.pointpair_mean_weight(published, params.points))
+        assert params.ramp == 100 * (3281 // params.scenes)
+        assert params.iterations == 2001 * (3281 // params.scenes)
+        assert params.decay_every == 500 * (3281 // params.scenes)

@@ -14,6 +14,7 @@ from t3d.models.decoder import Decoder, DecoderConfig, build_decoder
 from t3d.models.encoder import (
     Encoder,
     EncoderConfig,
+    build_backbone,
     build_encoder,
     resnet_settings,
     to_float,
@@ -159,3 +160,62 @@ def test_same_network_same_bytes(tmp_path: Path, parts: tuple[Decoder, Encoder])
         network.save(tmp_path / name, "s1", *parts, np.zeros(5, np.float32))
         contents.append([path.read_bytes() for path in sorted((tmp_path / name).iterdir())])
     assert contents[0] == contents[1]
+
+
+SMALL = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=32)
+
+
+def test_a_pre_trained_encoder_comes_back_with_a_new_last_layer(tmp_path: Path) -> None:
+    backbone = build_backbone(SMALL, "none", 3)
+    backbone(torch.rand(4, 3, 32, 32))  # running statistics travel too
+    network.save_encoder(tmp_path, backbone)
+    encoder, done = network.load_encoder(tmp_path, 5, 0)
+    assert done.missing == ("to_code.bias", "to_code.weight")
+    assert set(done.matched) == set(backbone.state_dict())
+    assert all(
+        torch.equal(encoder.state_dict()[name], value) for name, value in backbone.state_dict().items()
+    )
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(encoder.eval().features(images), backbone.eval()(images))
+    again, _ = network.load_encoder(tmp_path, 5, 0)
+    assert torch.equal(again.to_code.weight, encoder.to_code.weight)
+
+
+def test_an_encoder_that_lacks_a_tensor_is_not_taken_over_in_silence(tmp_path: Path) -> None:
+    """Else what is missing would start from random weights, and nobody would know (defect 22)."""
+    network.save_encoder(tmp_path, build_backbone(SMALL, "none", 3))
+    tensors = load_file(tmp_path / "encoder.safetensors")
+    dropped = next(name for name in tensors if name.endswith("convolution.weight"))
+    del tensors[dropped]
+    save_file(tensors, tmp_path / "encoder.safetensors")
+    with pytest.raises(StoreError, match=dropped.replace(".", r"\.")):
+        network.load_encoder(tmp_path, 5, 0)
+
+
+def test_transfer_tells_what_fits_what_lacks_and_what_is_left_over() -> None:
+    module = torch.nn.Linear(2, 3)
+    done = network.transfer(
+        module, {"weight": torch.ones(3, 2), "bias": torch.ones(4), "other": torch.ones(1)}
+    )
+    assert done == (("weight",), ("bias",), ("bias", "other"))
+    assert bool((module.weight == 1).all())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "module.module."])
+def test_transfer_sees_through_the_names_of_wrappers(prefix: str) -> None:
+    """Wrapped twice, an earlier project's weights fitted nothing (defect 33)."""
+    source, module = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    network.transfer(module, {f"{prefix}{name}": value for name, value in source.state_dict().items()})
+    assert torch.equal(module.weight, source.weight)
+
+
+def test_transfer_of_nothing_is_an_error() -> None:
+    with pytest.raises(StoreError, match="none of the 1 tensors"):
+        network.transfer(torch.nn.Linear(2, 3), {"encoder.weight": torch.ones(3, 2)})
+
+
+def test_no_model_names_a_device() -> None:
+    """Everything trains on a CPU too (defect 34); which device it is, accelerate decides."""
+    sources = [path.read_text() for path in Path(network.__file__).parent.glob("*.py")]
+    assert len(sources) > 8
+    assert not any(".cuda(" in text or 'device("cuda' in text for text in sources)

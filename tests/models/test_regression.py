@@ -25,7 +25,9 @@ CONFIG = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=16)
 def _plan(**changed: object) -> RegressionPlan:
     settings: dict[str, object] = {
         "iterations": 40, "batch": 8, "lr": 3e-3, "weight_decay": 0.0, "schedule": "cosine", "decay_every": 0,
-        "jitter": 0.1, "hue": 0.0, "shift": 0.0, "pretrained": "none", "validate_every": 10, "patience": 0,
+        "jitter": 0.1, "hue": 0.0, "gray": 0.0, "shift": 0.0, "zoom": 0.0,
+        "pretrained": "none", "validate_every": 10, "patience": 0,
+        "freeze": False, "norms": "batch",
         "gpu": False, "precision": "no",
     }  # fmt: skip
     return RegressionPlan(**(settings | changed))  # type: ignore[arg-type]
@@ -151,3 +153,18 @@ def test_only_shapes_with_codes_and_views_count(tmp_path: Path) -> None:
     assert found.views.ids == ("a", "c")
     assert found.codes[:, 0].tolist() == [1.0, 3.0]
     assert targets({}, {}, ("easy",), 16, tmp_path / "none").codes.shape[0] == 0
+
+
+@pytest.mark.parametrize("norms", ["batch", "fixed"])
+@pytest.mark.parametrize("freeze", [False, True])
+def test_what_learns_is_what_was_said(freeze: bool, norms: str) -> None:
+    """Frozen weights and batch norms are two explicit things (defect 14)."""
+    plan = _plan(iterations=5, freeze=freeze, norms=norms)
+    before = build_encoder(CONFIG, 2, "none", 0).state_dict()
+    after, _ = train_encoder((_squares(0), NO_VIEWS), CONFIG, plan, 0, None, _nothing)
+    moved = {name for name, value in _state(after).items() if not torch.equal(value, before[name])}
+    running = {name for name in before if "running" in name or "tracked" in name}
+    weights = {name for name in before if name.startswith("backbone")} - running
+    assert bool(moved & running) == (norms == "batch")
+    assert bool(moved & weights) == (not freeze)
+    assert "to_code.weight" in moved

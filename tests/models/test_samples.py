@@ -120,3 +120,18 @@ def test_gathering_is_much_faster_than_reading_whole_files(tmp_path: Path) -> No
 
     gather = fastest(lambda: samples.batch(0, 1, 5000, seed=0), 20)
     assert fastest(whole, 10) > 5 * gather  # 20 x and more on an idle machine; this one may be busy
+
+
+def test_samples_beyond_the_clamp_and_of_one_sign_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Training takes as many of either sign, whatever the files have."""
+    rows = np.zeros((3000, 4), np.float32)
+    rows[:, 3] = np.linspace(1e-3, 1.0, 3000)
+    whole = Samples({"ball": (rows, -rows[:300])})  # 60 % and none of them beyond 0.4
+    assert whole.beyond(0.4) == pytest.approx(0.3, abs=0.02)
+    assert not caplog.text
+    assert whole.beyond(0.01) > 0.9
+    assert "beyond the clamp, 0.01" in caplog.text
+    hollow = Samples({"full": (rows, -rows), "hollow": (rows, rows[:0]), "solid": (rows[:0], -rows)})
+    assert hollow.beyond(2.0) == Samples({}).beyond(0.1) == 0.0
+    assert "2 shapes have samples of one sign only" in caplog.text
+    assert "hollow, solid" in caplog.text

@@ -165,3 +165,23 @@ def test_curves_have_all_columns(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert rows[0] == {"step": "1", "loss": "2.0", "val": ""}
     assert rows[1]["val"] == "3.0"
+
+
+def test_parts_double_until_they_fit_and_are_remembered(tmp_path: Path) -> None:
+    tried: list[int] = []
+
+    def compute(parts: int) -> str:
+        tried.append(parts)
+        if parts < 6:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return "done"
+
+    run = _run(tmp_path)
+    assert training.in_parts(run, 1, 7, compute) == "done"
+    assert tried == [1, 2, 4, 7]
+    run.save()
+    tried.clear()
+    assert training.in_parts(_run(tmp_path), 1, 7, compute) == "done"
+    assert tried == [7]
+    with pytest.raises(torch.OutOfMemoryError):
+        training.in_parts(_run(None), 1, 5, compute)

@@ -9,9 +9,15 @@ from PIL import Image
 
 from t3d.errors import DataError
 from t3d.models.training import generator
-from t3d.models.views import augment, load_views, read_views, recolour
+from t3d.models.views import Augmentation, Views, augment, load_views, read_views, recolour
 
 CPU = torch.device("cpu")
+
+
+def plan(
+    jitter: float = 0.0, hue: float = 0.0, gray: float = 0.0, shift: float = 0.0, zoom: float = 0.0
+) -> Augmentation:
+    return Augmentation(jitter=jitter, hue=hue, gray=gray, shift=shift, zoom=zoom)
 
 
 def write_views(folder: Path, color: tuple[int, int, int], count: int = 3) -> Path:
@@ -80,13 +86,13 @@ def _batch(folders: dict[str, Path]) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_no_jitter_changes_nothing(folders: dict[str, Path]) -> None:
     images, masks = _batch(folders)
-    same = augment(images, masks, (0.0, 0.0), 0.0, generator(CPU, 0))
+    same = augment(images, masks, plan(), generator(CPU, 0))
     torch.testing.assert_close(same, images / 255.0, atol=1 / 255, rtol=0)
 
 
 def test_jitter_changes_the_object_and_never_the_background(folders: dict[str, Path]) -> None:
     images, masks = _batch(folders)
-    changed = augment(images, masks, (0.4, 0.4), 0.0, generator(CPU, 0))
+    changed = augment(images, masks, plan(0.4, 0.4), generator(CPU, 0))
     background = (masks == 0).expand_as(changed)
     assert bool((changed[background] == 1).all())
     moved = (changed - images / 255.0).abs().amax(1, keepdim=True)
@@ -97,7 +103,7 @@ def test_jitter_changes_the_object_and_never_the_background(folders: dict[str, P
 def test_edges_are_blended_with_the_new_colour(folders: dict[str, Path]) -> None:
     """At half coverage: half the object's new colour, half white."""
     images, masks = _batch(folders)
-    changed = augment(images, masks, (0.4, 0.4), 0.0, generator(CPU, 3))
+    changed = augment(images, masks, plan(0.4, 0.4), generator(CPU, 3))
     for image, mask in zip(changed, masks, strict=True):
         inside = image[:, mask[0] == 255].mean(1)
         edge = image[:, mask[0] == 128].mean(1)
@@ -107,7 +113,9 @@ def test_edges_are_blended_with_the_new_colour(folders: dict[str, Path]) -> None
 def test_every_image_gets_its_own_colours_from_the_generator(folders: dict[str, Path]) -> None:
     images, masks = _batch(folders)
     images, masks = images[:1].repeat(4, 1, 1, 1), masks[:1].repeat(4, 1, 1, 1)
-    one, same, other = (augment(images, masks, (0.4, 0.4), 0.1, generator(CPU, seed)) for seed in (0, 0, 1))
+    one, same, other = (
+        augment(images, masks, plan(0.4, 0.4, shift=0.1), generator(CPU, seed)) for seed in (0, 0, 1)
+    )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert not torch.equal(one[0], one[1])
@@ -136,10 +144,70 @@ def test_shifts_move_the_object_and_stay_in_range() -> None:
     images = torch.full((64, 3, 32, 32), 255, dtype=torch.uint8)
     masks = torch.zeros(64, 1, 32, 32, dtype=torch.uint8)
     images[:, :, 14:18, 14:18], masks[:, :, 14:18, 14:18] = 0, 255
-    changed = augment(images, masks, (0.0, 0.0), 0.125, generator(CPU, 0))
+    changed = augment(images, masks, plan(shift=0.125), generator(CPU, 0))
     dark = 1 - changed[:, 0]
     at = torch.arange(32.0)
     across = (dark.sum(1) * at).sum(1) / dark.sum((1, 2)) - 15.5
     assert float(across.abs().max()) <= 4.0 + 1e-3
     assert float(across.max()) > 3
     assert float(across.min()) < -3
+
+
+def test_the_share_of_gray_objects(folders: dict[str, Path]) -> None:
+    images, masks = _batch(folders)
+    images, masks = images.repeat(100, 1, 1, 1), masks.repeat(100, 1, 1, 1)
+    changed = augment(images, masks, plan(gray=0.3), generator(CPU, 0))
+    gray = (changed.amax(1) - changed.amin(1)).amax((1, 2)) < 1e-5
+    assert 0.24 < float(gray.float().mean()) < 0.36
+    luma = (images[gray] / 255 * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1)
+    inside = masks[gray, 0] == 255
+    torch.testing.assert_close(changed[gray, 0][inside], luma[inside], atol=0.01, rtol=0)
+
+
+def test_zoom_changes_sizes_about_the_middle_and_keeps_white() -> None:
+    images = torch.full((64, 3, 32, 32), 255, dtype=torch.uint8)
+    masks = torch.zeros(64, 1, 32, 32, dtype=torch.uint8)
+    images[:, :, 8:24, 8:24], masks[:, :, 8:24, 8:24] = 0, 255
+    dark = 1 - augment(images, masks, plan(zoom=0.25), generator(CPU, 0))[:, 0]
+    sides = dark.sum((1, 2)).sqrt() / 16
+    assert 0.74 < float(sides.min()) < 0.8
+    assert 1.2 < float(sides.max()) < 1.26
+    assert bool((dark[:, 0] == 0).all())
+    torch.testing.assert_close(dark, dark.flip(1, 2), atol=1e-4, rtol=0)
+
+
+def unequal(counts: tuple[int, ...]) -> Views:
+    """Views without pictures: shape k has counts[k] of them."""
+    whose = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
+    empty = torch.zeros(len(whose), 3, 2, 2, dtype=torch.uint8)
+    return Views(tuple(f"s{k}" for k in range(len(counts))), empty, empty[:, :1], whose)
+
+
+def test_drawn_views_are_different_ones_of_the_shapes_asked_for() -> None:
+    views = unequal((2, 5, 3))
+    seen = set()
+    for seed in range(60):
+        one, other = views.drawn(np.array([2, 0]), 2, np.random.default_rng(seed))
+        assert views.shapes[one].tolist() == views.shapes[other].tolist() == [2, 0]
+        assert bool((one != other).all())
+        seen |= {(int(one[0]), int(other[0]))}
+    assert len(seen) == 6, "every ordered pair of three views comes up"
+
+
+def test_too_few_views_are_told() -> None:
+    with pytest.raises(DataError, match="s1: 1 views, 2 needed"):
+        unequal((3, 1)).drawn(np.array([0, 1]), 2, np.random.default_rng(0))
+
+
+def test_spaced_views_are_spread_over_every_shape() -> None:
+    assert unequal((4, 8)).spaced(4).tolist() == [[0, 1, 2, 3], [4, 6, 8, 10]]
+    assert unequal((2, 8)).spaced(4).tolist() == [[0, 1], [2, 6]]
+    assert unequal(()).spaced(4).shape == (0, 0)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "L", "P"])
+def test_pictures_of_any_mode_are_read_as_rgb(tmp_path: Path, mode: str) -> None:
+    """An encoder of three channels gets three, whatever a renderer wrote (defect 24)."""
+    folder = write_views(tmp_path / "a", (200, 40, 90), count=1)
+    Image.open(folder / "easy" / "00.png").convert(mode).save(folder / "easy" / "00.png")
+    assert read_views(folder, "easy", [0])[0].shape == (1, 32, 32, 3)

@@ -26,6 +26,13 @@ def test_title_axes_and_legend_are_text():
     )
 
 
+def test_shares_are_drawn_between_0_and_1_on_a_plain_axis():
+    columns = {"step": STEPS, "found again": STEPS / 200}
+    shown = texts(curves(columns, "Pre-training", share=True))
+    assert {"share", "found again", "0.0", "0.2", "1.0"} <= set(shown)
+    assert "loss (log scale)" not in shown
+
+
 def test_same_bytes_whatever_was_drawn_before():
     first = loss_curves()
     loss_curves("another")

@@ -47,9 +47,17 @@ def test_a_stage_says_which_files_it_makes(name):
 
 
 def test_all_needs_are_met_without_a_cycle():
-    graph = Graph(STAGES, ("s1",), MeshFolder("sofa", "", {}).roles)
+    graph = Graph(STAGES, ("s1", "s2-simclr", "s2-none"), MeshFolder("sofa", "", {}).roles)
     for name in STAGES:
         assert graph.order(graph.targets(name))
+
+
+@pytest.mark.parametrize(("variant", "foreign"), [("s1", "pretrain"), ("s2-none", "codes")])
+def test_a_solution_makes_nothing_of_the_other(variant, foreign):
+    graph = Graph(STAGES, (variant,), MeshFolder("sofa", "", {}).roles)
+    made = {node.stage.name for node in graph.order(graph.targets("report"))}
+    assert "network" in {STAGES[name].makes for name in made}
+    assert foreign not in made
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -57,6 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Views]:
     ]
     (root / "codes").mkdir()
     save_codes(root / "codes", decoder, *named)
+    (root / "codes" / "curves.csv").write_text("step,seconds,loss\n1,0.1,2.0\n")
     return root / "codes", views
 
 
@@ -98,6 +99,11 @@ def test_it_makes_a_network_that_beats_the_mean_code(made: tuple[Path, Views], t
     with (tmp_path / "out" / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert min(float(row["val"]) for row in rows) == pytest.approx(facts["validation"])
+    curves = [
+        (folder / name).read_text()
+        for folder, name in ((made[0], "curves.csv"), (tmp_path / "out", "curves-codes.csv"))
+    ]
+    assert curves[0] == curves[1]
 
 
 def test_its_output_is_the_one_of_this_version(made: tuple[Path, Views], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from t3d.datasets.cameras import write_cameras
-from t3d.datasets.formats import write_json, write_transform
+from t3d.datasets.formats import read_json, write_json, write_transform
 from t3d.datasets.meshes import write_ply
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.geometry.normalize import unit_sphere
@@ -18,6 +20,7 @@ from t3d.geometry.recipe import View
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_encoder, resnet_settings
 from t3d.models.network import save
+from t3d.report.gallery import read_scores
 from t3d.report.pictures import around
 from t3d.report.summary import Score, comparisons, summaries, write_scores
 from t3d.stages.report import Params, report
@@ -94,12 +97,12 @@ def write_metrics(folder, test, train):
 
 
 def write_training(root):
-    for name in ("codes", "network"):
-        (root / name).mkdir()
+    (root / "network").mkdir()
+    for name in ("curves-codes", "curves"):
         lines = ["step,seconds,loss,val"] + [
             f"{step},{step / 10},{1 / step},{2 / step if step % 20 == 0 else ''}" for step in range(1, 200, 3)
         ]
-        (root / name / "curves.csv").write_text("\n".join(lines) + "\n")
+        (root / "network" / f"{name}.csv").write_text("\n".join(lines) + "\n")
     decoder = build_decoder(DecoderConfig(code=4, hidden=8, steps=4, width=8, depth=2), 0)
     encoder = build_encoder(
         EncoderConfig(settings=resnet_settings((8, 8), (1, 1)), input_size=32), 4, "none", 0
@@ -136,7 +139,6 @@ def write_run(root, test, train):
         "mesh": folders["mesh"],
         "reconstructions": {"s1": folders["reconstructions"]},
         "template": {"s1": root / "template"},
-        "codes": root / "codes",
         "network": {"s1": root / "network"},
         "scores": root / "scores",
         "split": root / "split",
@@ -322,6 +324,58 @@ def test_without_test_scores_the_page_says_so(run, tmp_path):
     text = Page(make(lost, tmp_path / "page")).text
     assert "No test shape could be scored." in text
     assert text.count("Nothing was reconstructed here.") == 2
+
+
+@pytest.fixture(scope="module")
+def both(run, tmp_path_factory):
+    """The page of the run with a second network beside the first, which was pre-trained."""
+    root = tmp_path_factory.mktemp("both")
+    (root / "network").mkdir()
+    for name in ("model.safetensors", "config.json", "curves.csv"):
+        shutil.copyfile(run["network"]["s1"] / name, root / "network" / name)
+    write_json(
+        root / "network" / "config.json",
+        {**read_json(root / "network" / "config.json"), "variant": "s2-simclr"},
+    )
+    lines = [
+        "step,seconds,retrieval,spread,rank,loss",
+        "0,0,0.1,0.2,9,",
+        "50,8,0.6,0.7,5,1.5",
+        "99,16,0.8,0.7,5,1",
+    ]
+    (root / "network" / "curves-pretrain.csv").write_text("\n".join(lines) + "\n")
+    scores = read_scores(run["scores"] / "metrics.csv")
+    scores += [
+        replace(one, variant="s2-simclr", method=one.method.replace("s1", "s2-simclr")) for one in scores
+    ]
+    (root / "scores").mkdir()
+    write_scores(root / "scores" / "metrics.csv", scores)
+    metrics = read_json(run["scores"] / "metrics.json")
+    rows = [{**row, "interval_median": [0.0011, 0.0034]} for row in summaries(scores, 0, 200)]
+    write_json(root / "scores" / "metrics.json", {**metrics, "rows": rows, "comparisons": []})
+    inputs = {name: {**run[name], "s2-simclr": run[name]["s1"]} for name in ("reconstructions", "template")}
+    network = {**run["network"], "s2-simclr": root / "network"}
+    return make({**run, **inputs, "network": network, "scores": root / "scores"}, root / "page")
+
+
+def test_two_solutions_stand_side_by_side(both):
+    read = Page(both)
+    text = read.text
+    for name in ("reconstruction (s1)", "reconstruction (s2-simclr)"):
+        assert text.count(f"{name} fixed view") == 2, "a row for test and one for training shapes"
+    for name in ("template alone (s1)", "template alone (s2-simclr)"):
+        assert name in text
+    alts = [attributes["alt"] for attributes in read.all("img")]
+    assert alts.count("reconstruction of test shape a, fixed view") == 2
+
+
+def test_each_network_shows_all_its_training(both, page):
+    texts = [text for text in Page(both).texts if text.strip()]
+    for title in ("Codes s1", "Network s1", "Pre-training s2-simclr", "Network s2-simclr"):
+        assert title in texts
+    assert texts.count("shapes found again") == 1
+    assert "Pre-training s2-simclr: what was learned over optimisation steps" in both
+    assert Page(page).text.count("trained for") == 2
 
 
 def test_warnings_of_stages_are_listed(run, tmp_path):

@@ -1,0 +1,180 @@
+"""Solution 2: decoder and image encoder learned together, the encoder's output being the code."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from t3d.models.codes import LossPlan, Out, weighted_losses
+from t3d.models.decoder import Decoder, DecoderConfig, build_decoder
+from t3d.models.encoder import Encoder, set_training, to_float
+from t3d.models.fitting import LoopPlan, fit, group
+from t3d.models.samples import Batch, Samples
+from t3d.models.training import Progress, Row, Run, generator, open_accelerator
+from t3d.models.views import Augmentation, Views, augment, load_views
+
+VALIDATION_VIEWS = 8
+"""Views of each validation shape that are reconstructed."""
+
+VALIDATION_POINTS = 2_000
+"""Samples of each validation shape at which they are compared."""
+
+MEAN_VIEWS = 8
+"""Views of each training shape whose codes give the mean code."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EndToEndPlan(Augmentation, LoopPlan):
+    """How to optimise; the stage `network_s2` documents each."""
+
+    scenes: int
+    points: int
+    code_start: float
+    lr_warp: float
+    lr_template: float
+    lr_encoder: float
+    weight_decay: float
+    schedule: str
+    decay_every: int
+    freeze: bool
+    norms: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenes:
+    """Samples and views of the same shapes, in the same order."""
+
+    samples: Samples
+    views: Views
+
+
+def scenes(
+    sdf: Mapping[str, Path], views: Mapping[str, Path], levels: Sequence[str], size: int, kept: Path
+) -> Scenes:
+    """The shapes that have both samples and views."""
+    both = sorted(sdf.keys() & views.keys())
+    loaded = load_views({shape: views[shape] for shape in both}, levels, size, kept)
+    return Scenes(Samples({shape: sdf[shape] for shape in both}), loaded)
+
+
+class EndToEnd(nn.Module):
+    """Encoder and decoder; forward is the training pass, so that it can be wrapped for several GPUs."""
+
+    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(self, images: Tensor, points: Tensor, draws: torch.Generator) -> Out:
+        """Images (B, 3, S, S), points (B, N, 3) -> values and warped points of the four stages (see
+        `Decoder.training_forward`), and codes (B, C).
+        """
+        codes = self.encoder(images)
+        values, warped = self.decoder.training_forward(points, codes, draws)
+        return values, warped, codes
+
+
+def train_end_to_end(
+    data: tuple[Scenes, Scenes],
+    encoder: Encoder,
+    config: DecoderConfig,
+    plans: tuple[EndToEndPlan, LossPlan],
+    seed: int,
+    scratch: Path | None,
+    progress: Progress,
+) -> tuple[EndToEnd, list[Row]]:
+    """The network that reconstructed the validation shapes best (the last one where there are none), curves.
+
+    data: training and validation. The decoder starts from nothing. Losses are those of phase 1, the weight
+    of the codes' length being on what the encoder says.
+    """
+    (train, val), (plan, weights) = data, plans
+    accelerator = open_accelerator(plan.gpu, plan.precision)
+    device = accelerator.device
+    set_training(encoder, plan.norms)
+    start_codes(encoder, train.views, plan.code_start)
+    model = EndToEnd(encoder, build_decoder(config, seed)).to(device)
+    run = Run(model, _optimizer(model, plan), scratch)
+    run.resume()
+    mine = (accelerator.process_index, accelerator.num_processes)
+
+    def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
+        batch = train.samples.batch(step, plan.scenes, plan.points, seed).share(*mine)
+        images = _augmented_views(train.views, batch, plan, (seed, step, mine[0]), device)
+        batch = batch.to(device)
+        model.train()
+        set_training(encoder, plan.norms)
+        out = wrapped(images, batch.points, generator(device, seed, 3, step, mine[0]))
+        return weighted_losses(out, batch, weights, step)
+
+    def judge(row: Row) -> float | None:
+        row |= {"val": reconstruction_loss(model, val, weights.clamp, seed)} if len(val.samples) else {}
+        return row.get("val")
+
+    fit(run, accelerator, plan, (plan.schedule, plan.decay_every), figures_of, judge, progress)
+    return model.cpu(), run.rows
+
+
+def _optimizer(model: EndToEnd, plan: EndToEndPlan) -> torch.optim.Optimizer:
+    """AdamW; the encoder alone has weight decay."""
+    model.encoder.backbone.requires_grad_(not plan.freeze)
+    warp, template = group(model.decoder.warp, plan.lr_warp), group(model.decoder.template, plan.lr_template)
+    return torch.optim.AdamW([warp, template, group(model.encoder, plan.lr_encoder, plan.weight_decay)])
+
+
+def _augmented_views(
+    views: Views, batch: Batch, plan: Augmentation, turn: tuple[int, ...], device: torch.device
+) -> Tensor:
+    """A view (B, 3, S, S) of each shape of the batch, drawn and changed at random; turn decides how."""
+    (rows,) = views.drawn(batch.shapes.numpy(), 1, np.random.default_rng((*turn, 1)))
+    images, masks = views.images[rows].to(device), views.masks[rows].to(device)
+    return augment(images, masks, plan, generator(device, *turn, 2))
+
+
+@torch.no_grad()
+def reconstruction_loss(model: EndToEnd, scenes: Scenes, clamp: float, seed: int) -> float:
+    """Mean |difference| of clamped distances at samples of shapes reconstructed from single views.
+
+    The same views and samples each time, no augmentation, running statistics of batch norm; comparable with
+    the error that `fit_codes` returns, of codes found from the samples themselves.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    rng, total = np.random.default_rng((seed, 4)), 0.0
+    for shape, rows in enumerate(scenes.views.spaced(VALIDATION_VIEWS)):
+        batch = scenes.samples.of(np.array([shape]), VALIDATION_POINTS, rng).to(device)
+        codes = model.encoder(to_float(scenes.views.images[rows].to(device)))
+        values = model.decoder.values(batch.points.expand(len(codes), -1, -1), codes)
+        error = values.clamp(-clamp, clamp) - batch.distances.clamp(-clamp, clamp)
+        total += float(error.abs().mean())
+    return total / len(scenes.samples)
+
+
+@torch.no_grad()
+def start_codes(encoder: Encoder, views: Views, length: float) -> None:
+    """Shift and scale the last layer so that codes have mean zero and about this length over some views.
+
+    The features of different pictures have most in common at first, the more the less was pre-trained; a
+    decoder would have to learn the rest from small differences (see Kraehenbuehl et al. 2016).
+    """
+    codes = _codes(encoder, views)
+    mean = codes.mean(0)
+    factor = length / (codes - mean).norm(dim=1).mean().clamp(min=1e-6)
+    encoder.to_code.weight.mul_(factor)
+    encoder.to_code.bias.sub_(mean).mul_(factor)
+
+
+@torch.no_grad()
+def mean_code(encoder: Encoder, views: Views) -> NDArray[np.float32]:
+    """Mean (C,) of the codes of some views of every shape, without augmentation."""
+    encoder.eval()
+    return _codes(encoder, views).mean(0).numpy()
+
+
+def _codes(encoder: Encoder, views: Views) -> Tensor:
+    rows = views.spaced(MEAN_VIEWS).t().flatten()
+    return torch.cat([encoder(to_float(views.images[part])) for part in torch.split(rows, 64)])

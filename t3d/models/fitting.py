@@ -1,0 +1,84 @@
+"""The loop of every training that is judged on validation shapes and keeps its best weights."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from t3d.models.training import Progress, Row, Run, learning_rate, set_learning_rate
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoopPlan:
+    """How long, how often judged, and on what; the stages document each."""
+
+    iterations: int
+    validate_every: int
+    patience: int
+    gpu: bool
+    precision: str
+
+
+def fit(
+    run: Run,
+    accelerator: Any,
+    plan: LoopPlan,
+    schedule: tuple[str, int],
+    figures_of: Callable[[nn.Module, int], Mapping[str, Tensor]],
+    judge: Callable[[Row], float | None],
+    progress: Progress,
+) -> None:
+    """Optimise `run.module` to the end of its plan, then put its best weights back.
+
+    schedule: see `learning_rate`. figures_of: figures of a step, "loss" among them, from the module as it is
+    wrapped for several devices and mixed precision. judge: adds to a row and says how bad the weights are;
+    None: unknown, and the last weights count. Stops when `patience` judgements in a row were no better.
+    """
+    wrapped, optimizer = accelerator.prepare(run.module, run.optimizer)
+
+    def take_step(step: int) -> Mapping[str, Tensor]:
+        set_learning_rate(run.optimizer, learning_rate(schedule[0], step, plan.iterations, schedule[1]))
+        figures = figures_of(wrapped, step)
+        optimizer.zero_grad()
+        accelerator.backward(figures["loss"])
+        optimizer.step()
+        return figures
+
+    def after_row(row: Row) -> bool:
+        badness = judge(row)
+        return badness is not None and _remember_best(run, row, badness, plan.patience)
+
+    run.go(plan.iterations, take_step, after_row, progress, plan.validate_every)
+    if "best" in run.memory:
+        run.module.load_state_dict(run.memory["best"], strict=True)
+
+
+def _remember_best(run: Run, row: Row, badness: float, patience: int) -> bool:
+    """Keep the weights if none were better so far; True when it is time to stop."""
+    memory = run.memory
+    if badness <= memory.get("best_val", float("inf")):
+        memory.update(best_val=badness, waited=0)
+        state = run.module.state_dict()
+        memory["best"] = {name: value.detach().cpu().clone() for name, value in state.items()}
+        return False
+    memory["waited"] = memory.get("waited", 0) + 1
+    return bool(patience and memory["waited"] >= patience)
+
+
+def group(module: nn.Module, rate: float, decay: float = 0.0) -> dict[str, Any]:
+    """What learns of a module, as a group of an optimiser; `decay` is AdamW's decoupled one."""
+    learned = [one for one in module.parameters() if one.requires_grad]
+    return {"params": learned, "lr": rate, "base": rate, "weight_decay": decay}
+
+
+def summary(rows: Sequence[Row], column: str = "val", sign: int = 1) -> dict[str, float | None]:
+    """Facts of a training for its manifest; the kept weights are those of the least `sign` * `column`."""
+    kept = min(rows, key=lambda row: (sign * row.get(column, 0.0), -row["step"]))
+    return {
+        "iterations": rows[-1]["step"],
+        "kept_iteration": kept["step"],
+        "loss": kept.get("loss"),
+        "validation": kept.get(column),
+        "seconds_per_step": rows[-1]["seconds"] / max(rows[-1]["step"], 1),
+    }

@@ -1,0 +1,204 @@
+"""A data set in one file: samples, views, cameras and splits, mapped into memory where training reads them.
+
+Layout: the eight bytes `MAGIC`; the arrays `samples` (float32 rows x, y, z, distance), `views` (uint8, four
+planes: RGB on white and coverage) and `cameras` (float64), each from a multiple of 64 bytes on,
+little-endian, in C order, the rows of a shape together; a JSON index; and a trailer of the index's length
+(uint64), its CRC-32 (uint32) and the four bytes `END`. The index comes last, so that sets larger than memory
+can be written as they are read, and a torn file has no end.
+"""
+
+import itertools
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from t3d.datasets.cameras import read_cameras
+from t3d.datasets.formats import open_samples
+from t3d.errors import DataError
+from t3d.geometry.cameras import Camera
+from t3d.models.encoder import to_input
+from t3d.models.samples import Pair
+from t3d.models.views import Views, read_views
+
+MAGIC = b"t3dpack1"
+END = b"t3d."
+TRAILER = struct.Struct("<QI4s")
+ALIGNMENT = 64
+CAMERA = 19
+"""Numbers of a camera: camera-to-world matrix by rows, focal length and principal point in image sides."""
+
+Folders = Mapping[str, Mapping[str, Path]]
+"""Artifacts by part of the split ("train", "val", "test") and shape id."""
+
+
+def write_pack(
+    path: Path, sdf: Folders, views: Folders, samples: int, size: int, levels: Sequence[str]
+) -> None:
+    """Write samples and views to one file; a shape may have either or both.
+
+    samples: most of a shape, evenly out of its file, outside and inside in the file's proportion. size: side
+    of the images in pixels. levels: difficulties of the views. Nothing stands at `path` before all of it
+    does; raises `DataError` where an artifact cannot be read.
+    """
+    split = {part: sorted({**sdf.get(part, {}), **views.get(part, {})}) for part in sorted({*sdf, *views})}
+    shapes = [(part, shape) for part, ids in split.items() for shape in ids]
+    sampled = [sdf.get(part, {}).get(shape) for part, shape in shapes]
+    viewed = [views.get(part, {}).get(shape) for part, shape in shapes]
+    draft = path.with_name(path.name + ".part")
+    with draft.open("wb") as file:
+        file.write(MAGIC)
+        arrays: dict[str, Any] = {}
+        add = _appender(file, arrays)
+        rows = [add("samples", _thinned(folder, samples), "<f4", (4,)) or (0, 0) for folder in sampled]
+        counts = [add("views", _pictures(one, levels, size), "|u1", (4, size, size)) for one in viewed]
+        angles = [add("cameras", _cameras(one, levels), "<f8", (CAMERA,)) for one in viewed]
+        if counts != angles:
+            raise DataError(f"{path}: views and cameras.json of a shape differ in number; render again")
+        index = {"levels": list(levels), "split": split, "arrays": arrays}
+        text = json.dumps({**index, "rows": rows, "views": counts}).encode()
+        file.write(text + TRAILER.pack(len(text), zlib.crc32(text), END))
+    draft.replace(path)
+
+
+def _appender(file: BinaryIO, arrays: dict[str, Any]) -> Any:
+    """A function that appends parts of the array `name`, and says how many rows each of them had."""
+
+    def add(name: str, parts: Iterable[NDArray[Any]], dtype: str, row: tuple[int, ...]) -> tuple[int, ...]:
+        if name not in arrays:
+            file.write(bytes(-file.tell() % ALIGNMENT))
+            arrays[name] = {"offset": file.tell(), "shape": [0, *row], "dtype": dtype, "crc": 0}
+        array, counts = arrays[name], []
+        for part in parts:
+            content = np.ascontiguousarray(part, dtype=dtype).tobytes()
+            file.write(content)
+            array["crc"] = zlib.crc32(content, array["crc"])
+            array["shape"][0] += len(part)
+            counts.append(len(part))
+        return tuple(counts)
+
+    return add
+
+
+def _thinned(folder: Path | None, most: int) -> Iterator[NDArray[Any]]:
+    """`pos` and `neg` of a shape, every so many-th row, `most` together."""
+    pair = open_samples(folder / "samples.npz") if folder else ()
+    total = sum(map(len, pair))
+    for rows in pair:
+        count = len(rows) if total <= most else max(len(rows) * most // total, min(1, len(rows)))
+        yield rows[np.arange(count) * len(rows) // max(count, 1)]
+
+
+def _pictures(folder: Path | None, levels: Sequence[str], size: int) -> Iterator[NDArray[Any]]:
+    if folder is None:
+        return
+    for level in levels:
+        numbers = sorted(int(path.stem) for path in (folder / level).glob("*.png"))
+        pair = read_views(folder, level, numbers) if numbers else ()
+        planes = [to_input(pictures, size).numpy() for pictures in pair]
+        yield np.concatenate(planes, axis=1) if numbers else np.empty((0, 4, size, size), np.uint8)
+
+
+def _cameras(folder: Path | None, levels: Sequence[str]) -> Iterator[NDArray[Any]]:
+    found = read_cameras(folder / "cameras.json") if folder else {}
+    for level in levels if folder else ():
+        of_sides = [
+            [*c.c2w.ravel(), c.fl / c.width, c.cx / c.width, c.cy / c.height] for c in found.get(level, [])
+        ]
+        yield np.array(of_sides, dtype=np.float64).reshape(-1, CAMERA)
+
+
+class Pack:
+    """A data set that stays in its file; build it with `open_pack`.
+
+    `split` has the ids of each part, sorted; `levels` the difficulties; `size` is the images' side in pixels.
+    """
+
+    def __init__(self, path: Path, index: Mapping[str, Any]) -> None:
+        self.path = path
+        self.split: dict[str, list[str]] = index["split"]
+        self.levels: tuple[str, ...] = tuple(index["levels"])
+        self._index = index["arrays"]
+        self._arrays = {name: _mapped(path, array) for name, array in self._index.items()}
+        self.size: int = self._arrays["views"].shape[2]
+        shapes = [shape for ids in self.split.values() for shape in ids]
+        self._counts = dict(zip(shapes, zip(index["rows"], index["views"], strict=True), strict=True))
+        ends = np.cumsum([[sum(rows), sum(views)] for rows, views in self._counts.values()], axis=0)
+        self._starts = dict(zip(shapes, [[0, 0], *ends[:-1].tolist()], strict=True))
+
+    def samples(self, part: str) -> dict[str, Pair]:
+        """`pos` and `neg` (N, 4) of the shapes of a part that have any: what `Samples` takes for folders."""
+        pairs = {}
+        for shape in self.split.get(part, []):
+            (start, _), ((pos, neg), _) = self._starts[shape], self._counts[shape]
+            rows = self._arrays["samples"][start : start + pos + neg]
+            if len(rows):
+                pairs[shape] = (rows[:pos], rows[pos:])
+        return pairs
+
+    def views(self, part: str, levels: Sequence[str]) -> Views:
+        """Views of the given levels of the shapes of a part that have any, as `load_views` orders them."""
+        ids = tuple(shape for shape in self.split.get(part, []) if sum(self._counts[shape][1]))
+        rows = [self._rows(shape, levels) for shape in ids]
+        every = np.concatenate([np.zeros(0, np.int64), *rows])
+        stored, together = self._arrays["views"], len(every) and len(every) == every[-1] - every[0] + 1
+        stored = (
+            stored[every[0] : every[-1] + 1] if together else stored[every]
+        )  # together: stays in the file
+        planes, owners = torch.from_numpy(stored), np.repeat(np.arange(len(ids)), list(map(len, rows)))
+        return Views(ids, planes[:, :3], planes[:, 3:], torch.from_numpy(owners))
+
+    def cameras(self, shape: str) -> dict[str, list[Camera]]:
+        """Cameras of a shape's views by level, in the unit frame, for images of the pack's size."""
+        cameras: dict[str, list[Camera]] = {}
+        for level in self.levels if self._counts[shape][1] else ():
+            numbers = self._arrays["cameras"][self._rows(shape, [level])]
+            cameras[level] = [
+                Camera(row[:16].reshape(4, 4), fl, cx, cy, self.size, self.size)
+                for row, (fl, cx, cy) in zip(numbers, (numbers[:, 16:] * self.size).tolist(), strict=True)
+            ]
+        return cameras
+
+    def check(self) -> None:
+        """Read everything once; raises `DataError` where an array is not what was written."""
+        for name, array in self._index.items():
+            if zlib.crc32(self._arrays[name].data) != array["crc"]:
+                raise DataError(f"{self.path}: its {name} are damaged; make it again with t3d export")
+
+    def _rows(self, shape: str, levels: Sequence[str]) -> NDArray[np.int64]:
+        if unknown := sorted({*levels} - {*self.levels}):
+            raise DataError(f"{self.path}: has no {unknown[0]} views, only {', '.join(self.levels)}")
+        counts = self._counts[shape][1]
+        starts = itertools.accumulate(counts[:-1], initial=self._starts[shape][1])
+        spans = zip(self.levels, starts, counts, strict=True)
+        return np.concatenate([np.arange(a, a + count) for level, a, count in spans if level in levels])
+
+
+def open_pack(path: Path) -> Pack:
+    """A pack, opened in the time that its index takes to read; raises `DataError` for any other file."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(MAGIC))
+            file.seek(-TRAILER.size, 2)
+            length, crc, end = TRAILER.unpack(file.read(TRAILER.size))
+            file.seek(-TRAILER.size - length, 2)
+            text = file.read(length)
+        if head != MAGIC or end != END or zlib.crc32(text) != crc:
+            raise ValueError("torn, damaged, or of another kind")
+        return Pack(path, json.loads(text))
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise DataError(f"{path}: no pack ({error}); make it again with t3d export") from error
+
+
+def _mapped(path: Path, array: Mapping[str, Any]) -> NDArray[Any]:
+    """Copy on write: torch wants writable arrays, and nobody is to write to the file."""
+    shape = tuple(array["shape"])
+    if 0 in shape:
+        return np.zeros(shape, array["dtype"])
+    return np.memmap(path, array["dtype"], "c", array["offset"], shape)

@@ -1,0 +1,269 @@
+"""Contrastive pre-training of the image encoder: different views of one shape shall look alike to it."""
+
+import copy
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from t3d.errors import DataError
+from t3d.models.contrastive import cosine_error, effective_rank, info_nce, nt_xent, retrieval, spread
+from t3d.models.encoder import Backbone, EncoderConfig, build_backbone
+from t3d.models.fitting import LoopPlan, fit, group
+from t3d.models.training import Progress, Row, Run, generator, open_accelerator
+from t3d.models.views import Augmentation, Views, augment
+
+MEASURED_VIEWS = 8
+"""Views of each validation shape by which an encoder is measured."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainPlan(Augmentation, LoopPlan):
+    """How to optimise; the stage `pretrain` documents each."""
+
+    batch: int
+    lr: float
+    weight_decay: float
+    hidden: int
+    projection: int
+    temperature: float
+    queue: int
+    norm_groups: int
+    moco_momentum: float
+    byol_momentum: float
+
+
+def _mlp(sizes: tuple[int, int, int], normed: bool) -> nn.Sequential:
+    """Two layers; with a batch norm between them where the method's paper has one that it needs."""
+    norm = [nn.BatchNorm1d(sizes[1])] if normed else []
+    return nn.Sequential(
+        nn.Linear(sizes[0], sizes[1]), *norm, nn.ReLU(inplace=True), nn.Linear(sizes[1], sizes[2])
+    )
+
+
+class Method(nn.Module):
+    """Encoder and projection; `forward` is the loss of images (B, 3, S, S) of one view and of another of
+    the same shapes (B,), with random numbers from `draws`.
+    """
+
+    NORMED = False
+    """Whether the projection has a batch norm, without which the method would collapse."""
+
+    def __init__(self, encoder: Backbone, plan: PretrainPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        projector = _mlp((encoder.width, plan.hidden, plan.projection), self.NORMED)
+        self.online = nn.Sequential(encoder, projector)
+
+    @property
+    def encoder(self) -> Backbone:
+        """What is kept in the end."""
+        return self.online[0]  # type: ignore[return-value]
+
+    def forward(self, one: Tensor, other: Tensor, shapes: Tensor, draws: torch.Generator) -> Tensor:
+        """See the class."""
+        raise NotImplementedError
+
+    def after_step(self, step: int) -> None:
+        """What follows the optimiser's step number `step`."""
+
+
+class SimCLR(Method):
+    """Pairs against the rest of the batch (Chen et al. 2020)."""
+
+    def forward(self, one: Tensor, other: Tensor, shapes: Tensor, draws: torch.Generator) -> Tensor:
+        """See `Method`; both views pass together, so that they share the batch norms' statistics."""
+        first, second = self.online(torch.cat([one, other])).chunk(2)
+        return nt_xent(first, second, self.plan.temperature)
+
+
+class MoCo(Method):
+    """Queries against a queue of keys of a slowly following network (He et al. 2020)."""
+
+    queue: Tensor
+    queue_shapes: Tensor
+
+    def __init__(self, encoder: Backbone, plan: PretrainPlan) -> None:
+        super().__init__(encoder, plan)
+        self.slow = copy.deepcopy(self.online).requires_grad_(False)
+        self.register_buffer("queue", torch.randn(plan.queue, plan.projection))
+        self.register_buffer("queue_shapes", torch.full((plan.queue,), -1))
+        self.latest: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, one: Tensor, other: Tensor, shapes: Tensor, draws: torch.Generator) -> Tensor:
+        """See `Method`. Keys are shuffled between groups with batch norms of their own, as between GPUs in
+        the paper (section 3.3): with equal statistics on both sides the norms give the pair away.
+        """
+        order = torch.randperm(len(one), generator=draws, device=draws.device)
+        queries = in_groups(self.online, one, order.sort().values, self.plan.norm_groups)
+        with torch.no_grad():
+            keys = in_groups(self.slow, other, order, self.plan.norm_groups)
+        self.latest = (keys, shapes)
+        own = shapes[:, None] == self.queue_shapes
+        return info_nce(queries, keys, self.queue, own, self.plan.temperature)
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Let the slow network follow, and the oldest keys give way to the newest."""
+        follow(self.slow, self.online, self.plan.moco_momentum)
+        if self.latest is not None:
+            keys, shapes = (x[-self.plan.queue :] for x in self.latest)
+            places = torch.arange(step * len(keys), (step + 1) * len(keys), device=keys.device)
+            self.queue[places % self.plan.queue] = keys.to(self.queue.dtype)
+            self.queue_shapes[places % self.plan.queue] = shapes
+
+
+class SimSiam(Method):
+    """A predictor of the other view's embedding, through which alone gradients pass (Chen & He 2021)."""
+
+    NORMED = True
+
+    def __init__(self, encoder: Backbone, plan: PretrainPlan) -> None:
+        super().__init__(encoder, plan)
+        self.predictor = _mlp((plan.projection, plan.hidden, plan.projection), True)
+
+    def forward(self, one: Tensor, other: Tensor, shapes: Tensor, draws: torch.Generator) -> Tensor:
+        """See `Method`; both directions are added: in [0, 8]."""
+        online = [self.online(images) for images in (one, other)]
+        first, second = self.targets(one, other, online)
+        from_first, from_second = (self.predictor(embedding) for embedding in online)
+        return cosine_error(from_first, second) + cosine_error(from_second, first)
+
+    def targets(self, one: Tensor, other: Tensor, online: list[Tensor]) -> list[Tensor]:
+        """What is to be predicted of the two views; here the embeddings themselves."""
+        return online
+
+
+class BYOL(SimSiam):
+    """The same, but the embeddings to predict are a slowly following network's (Grill et al. 2020)."""
+
+    def __init__(self, encoder: Backbone, plan: PretrainPlan) -> None:
+        super().__init__(encoder, plan)
+        self.slow = copy.deepcopy(self.online).requires_grad_(False)
+
+    @torch.no_grad()
+    def targets(self, one: Tensor, other: Tensor, online: list[Tensor]) -> list[Tensor]:
+        """What the slow network makes of the two views."""
+        return [self.slow(images) for images in (one, other)]
+
+    def after_step(self, step: int) -> None:
+        """Let the slow network follow, ever more slowly."""
+        follow(self.slow, self.online, byol_momentum(self.plan.byol_momentum, step, self.plan.iterations))
+
+
+METHODS: dict[str, type[Method]] = {
+    "simclr": SimCLR, "moco": MoCo, "byol": BYOL, "simsiam": SimSiam, "none": SimCLR,
+}  # fmt: skip
+"""By name; "none" is SimCLR before its first step, measured as the others are."""
+
+
+def build_method(name: str, encoder: Backbone, plan: PretrainPlan, seed: int) -> Method:
+    """A method around an encoder; what it adds to it depends on `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed + 1)
+        return METHODS[name](encoder, plan)
+
+
+def in_groups(network: nn.Module, images: Tensor, order: Tensor, groups: int) -> Tensor:
+    """Embeddings (B, D) of images (B, 3, S, S), passed in this order in groups with statistics of their own.
+
+    A group has two images at least, else a batch norm could not tell anything.
+    """
+    groups = max(1, min(groups, len(images) // 2))
+    parts = [network(images[part]) for part in order.tensor_split(groups)]
+    return torch.cat(parts)[order.argsort()]
+
+
+@torch.no_grad()
+def follow(slow: nn.Module, fast: nn.Module, momentum: float) -> None:
+    """Exponential average: slow <- momentum * slow + (1 - momentum) * fast, for parameters.
+
+    Not for buffers: in training the slow network normalises by its own batches, and its running statistics
+    are of those.
+    """
+    for mine, theirs in zip(slow.parameters(), fast.parameters(), strict=True):
+        mine.lerp_(theirs.detach(), 1 - momentum)
+
+
+def byol_momentum(base: float, step: int, iterations: int) -> float:
+    """From `base` at the first step to 1 at the last: 1 - (1 - base) (cos(pi k / K) + 1) / 2
+    (Grill et al. 2020, section 3.1).
+    """
+    return 1 - (1 - base) * (math.cos(math.pi * step / iterations) + 1) / 2
+
+
+def pretrain(
+    method: str,
+    data: tuple[Views, Views],
+    config: tuple[EncoderConfig, str],
+    plan: PretrainPlan,
+    seed: int,
+    scratch: Path | None,
+    progress: Progress,
+) -> tuple[Backbone, list[Row]]:
+    """The encoder that found most validation shapes again (the last one where there are none), and curves.
+
+    data: training and validation. config: architecture and pretrained weights, see `build_backbone`. The
+    first row of the curves, step 0, is before any training: the only one of the method "none".
+    """
+    train, val = data
+    plan = dataclasses.replace(plan, iterations=0) if method == "none" else plan
+    accelerator = open_accelerator(plan.gpu, plan.precision)
+    model = build_method(method, build_backbone(*config, seed), plan, seed).to(accelerator.device)
+    run = Run(model, torch.optim.AdamW([group(model, plan.lr, plan.weight_decay)]), scratch)
+    run.resume()
+    run.optimizer.register_step_post_hook(lambda *_: model.after_step(run.step - 1))
+
+    def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
+        turn = (seed, step, accelerator.process_index)
+        model.train()
+        pair = positives(train, plan, turn, accelerator.device)
+        return {"loss": wrapped(*pair, generator(accelerator.device, *turn, 2))}
+
+    def judge(row: Row) -> float | None:
+        row |= measure(model, val, plan)
+        return 1 - row["retrieval"] if "retrieval" in row else None
+
+    run.rows = run.rows or [{"step": 0, "seconds": 0.0, **measure(model, val, plan)}]
+    fit(run, accelerator, plan, ("cosine", 0), figures_of, judge, progress)
+    return model.encoder.cpu(), run.rows
+
+
+def positives(
+    views: Views, plan: PretrainPlan, turn: tuple[int, ...], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Two different views (B, 3, S, S) of each of B different shapes, augmented apart, and the shapes (B,).
+
+    turn: seed, step and process, which decide all of it.
+    """
+    if len(views.ids) < 2:
+        raise DataError(f"{len(views.ids)} training shapes with views: a contrast needs two at least")
+    rng = np.random.default_rng((*turn, 0))
+    shapes = rng.permutation(len(views.ids))[: plan.batch]
+    rows = views.drawn(shapes, 2, rng).flatten()
+    images, masks = views.images[rows].to(device), views.masks[rows].to(device)
+    one, other = augment(images, masks, plan, generator(device, *turn, 1)).chunk(2)
+    return one, other, torch.from_numpy(shapes).to(device)
+
+
+@torch.no_grad()
+def measure(model: Method, views: Views, plan: PretrainPlan) -> dict[str, float]:
+    """How well features tell the shapes of `views` apart, and how embeddings fill their space; with one
+    shape or none, nothing.
+
+    Views are augmented as in training, always alike: by its colours alone any encoder would know a shape.
+    """
+    if len(views.ids) < 2:
+        return {}
+    model.eval()
+    device = next(model.parameters()).device
+    draws, features = generator(device, 0), []
+    for rows in views.spaced(MEASURED_VIEWS):
+        images = augment(views.images[rows].to(device), views.masks[rows].to(device), plan, draws)
+        features.append(model.encoder(images))
+    whole = model.online[1](torch.cat(features))
+    found = retrieval(torch.stack(features))
+    return {"retrieval": found, "spread": spread(whole), "rank": effective_rank(whole)}

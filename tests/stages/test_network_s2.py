@@ -1,0 +1,134 @@
+"""The stage `network_s2`: from a pre-trained encoder, samples and views to a network like any other."""
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from t3d.models.encoder import EncoderConfig, build_backbone, resnet_settings
+from t3d.models.network import load, save_encoder
+from t3d.stages.network_s2 import Params, network_s2
+
+TINY = replace(
+    Params(), code=4, hidden=16, steps=4, width=16, depth=2, dropout=0.0, clamp=0.3, ramp=10, iterations=60,
+    scenes=8, points=64, lr_warp=3e-3, lr_template=3e-3, lr_encoder=3e-3, schedule="cosine",
+    levels=("easy",), jitter=0.1, hue=0.0, validate_every=20,
+)  # fmt: skip
+
+Folders = Mapping[str, Mapping[str, Path]]
+
+
+def write_cube(folder: Path, side: int) -> Path:
+    """`samples.npz` of a cube of `side` / 16 along each axis, and two views: a square of `side` of 32."""
+    (folder / "easy").mkdir(parents=True)
+    points = np.random.default_rng(side).uniform(-1, 1, (3000, 3))
+    away = np.abs(points) - side / 32
+    distance = np.linalg.norm(np.maximum(away, 0), axis=1) + np.minimum(away.max(1), 0)
+    rows = np.column_stack([points, distance]).astype(np.float32)
+    np.savez(folder / "samples.npz", pos=rows[distance >= 0], neg=rows[distance < 0])
+    masks = np.zeros((2, 32, 32), np.uint8)
+    for number, start in enumerate((0, 32 - side)):
+        masks[number, start : start + side, 0:side] = 255
+        rgb = np.repeat(255 - masks[number] // 2, 3).reshape(32, 32, 3)
+        Image.fromarray(rgb).save(folder / "easy" / f"{number:02d}.png")
+    np.savez_compressed(folder / "masks.npz", easy=masks)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Folders, Folders]:
+    """A `pretrain` folder, and cubes."""
+    root = tmp_path_factory.mktemp("cubes")
+    sides = {"train": range(8, 29, 2), "val": (11, 17, 23)}
+    made = {part: {f"s{one}": write_cube(root / f"s{one}", one) for one in of} for part, of in sides.items()}
+    (root / "pretrain").mkdir()
+    config = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=16)
+    save_encoder(root / "pretrain", build_backbone(config, "none", 5))
+    (root / "pretrain" / "curves.csv").write_text("step,seconds\n0,0.0\n")
+    return root / "pretrain", made, made
+
+
+def _make(
+    given: tuple[Path, Folders, Folders],
+    root: Path,
+    progress: Callable[..., None] = lambda *_, **__: None,
+    **changed: Any,
+) -> dict[str, Any]:
+    out, scratch = root / "out", root / "scratch"
+    for folder in (out, scratch):
+        folder.mkdir(parents=True, exist_ok=True)
+    facts = network_s2(
+        *given, out=out, params=replace(TINY, **changed), variant="s2-byol", train_seed=0, scratch=scratch,
+        progress=progress, threads=1,
+    )  # fmt: skip
+    assert facts is not None
+    return dict(facts)
+
+
+def test_it_makes_a_network_where_everybody_looks_for_one(
+    given: tuple[Path, Folders, Folders], tmp_path: Path
+) -> None:
+    """In the same format as solution 1's; an earlier project saved the encoder elsewhere (defect 36)."""
+    facts = _make(given, tmp_path, iterations=150, validate_every=50)
+    network = load(tmp_path / "out")
+    assert network.variant == "s2-byol"
+    assert network.mean_code.shape == (4,)
+    assert facts["tensors_new"] == ["to_code.bias", "to_code.weight"]
+    assert facts["tensors_transferred"] > 10
+    assert facts["shapes"] == 11
+    images = [np.asarray(Image.open(given[2]["val"][name] / "easy/00.png")) for name in ("s11", "s23")]
+    small, large = network.encode(np.stack(images))
+    inside = [float(network.sdf(np.array([[0.5, 0.0, 0.0]]), code)[0]) for code in (small, large)]
+    assert inside[0] > 0 > inside[1], "11/32 < 0.5 < 23/32"
+    with (tmp_path / "out" / "curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert min(float(row["val"]) for row in rows) == pytest.approx(facts["validation"])
+    assert (tmp_path / "out" / "curves-pretrain.csv").read_bytes() == (given[0] / "curves.csv").read_bytes()
+
+
+def test_it_starts_from_the_pre_trained_weights(given: tuple[Path, Folders, Folders], tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    _make(given, tmp_path, iterations=2, freeze=True, norms="fixed")
+    before, after = load_file(given[0] / "encoder.safetensors"), load_file(tmp_path / "out/model.safetensors")
+    assert all((after[f"encoder.{name}"] == value).all() for name, value in before.items())
+
+
+def test_its_output_is_the_one_of_this_version(given: tuple[Path, Folders, Folders], tmp_path: Path) -> None:
+    """If this changes, raise the stage's version."""
+    facts = _make(given, tmp_path, iterations=20)
+    assert facts["validation"] == pytest.approx(GOLDEN_VALIDATION, rel=1e-2)
+
+
+def test_a_killed_stage_goes_on_and_gives_the_same(
+    given: tuple[Path, Folders, Folders], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
+
+    def kill(done: int, *_: object, **__: object) -> None:
+        if done == 40:
+            raise KeyboardInterrupt
+
+    _make(given, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _make(given, tmp_path / "killed", kill)
+    _make(given, tmp_path / "killed")
+    for name in ("model.safetensors", "config.json"):
+        assert (tmp_path / "whole/out" / name).read_bytes() == (tmp_path / "killed/out" / name).read_bytes()
+
+
+def test_without_validation_shapes_the_last_weights_count(
+    given: tuple[Path, Folders, Folders], tmp_path: Path
+) -> None:
+    train = {"train": given[1]["train"]}
+    facts = _make((given[0], train, train), tmp_path, iterations=20)
+    assert facts["validation"] is None
+    assert facts["kept_iteration"] == 20
+
+
+GOLDEN_VALIDATION = 0.156075
