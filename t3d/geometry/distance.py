@@ -40,7 +40,7 @@ class Solid:
     def nearest(self, points: Points) -> tuple[Points, Indices]:
         """(N,) distances to the nearest triangle, and the faces (N,) they are taken to.
 
-        Within 1e-6 of the truth; on meshes with needles about one point in a million is off by up to 2e-5.
+        Within 1e-6 of the truth; on meshes with needles about one point in a million is off by up to 4e-5.
 
         Open3D's float32 answer stands but beside needles, where both its closest point and its choice
         among neighbouring faces are off: there the distance to the named face is taken in float64, and
