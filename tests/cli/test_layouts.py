@@ -79,7 +79,8 @@ def test_a_network_is_trained_on_what_came_back(home):
 
 def test_shapes_without_meshes_are_reconstructed(home):
     made = run("reconstruct", "in-seed", "work-seed")
-    assert (made["status"], made["failures"], len(made["artifacts"])) == (0, [], 2)
+    assert (made["status"], made["failures"]) == (0, [])
+    assert len(made["artifacts"]) == 2 * 2, "two shapes by both solutions"
 
 
 def test_phase_1_works_on_samples_alone_and_the_rest_says_what_it_lacks(home):

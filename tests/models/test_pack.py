@@ -13,6 +13,7 @@ from PIL import Image
 from t3d.datasets.cameras import read_cameras
 from t3d.datasets.formats import open_samples, write_npz, write_samples
 from t3d.errors import DataError
+from t3d.geometry.cameras import look_at
 from t3d.models.encoder import to_input
 from t3d.models.pack import MAGIC, TRAILER, Pack, open_pack, write_pack
 from t3d.models.samples import Samples
@@ -38,7 +39,7 @@ def _viewed(folder: Path, count: int, seed: int = 0) -> Path:
         for number in range(count):
             picture = rng.integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
             Image.fromarray(picture).save(folder / level / f"{number:02d}.png")
-            matrix = rng.normal(size=(4, 4)).tolist()
+            matrix = look_at(2.0 * rng.normal(size=3), (0.0, 0.0, 0.0)).tolist()
             path = f"{level}/{number:02d}.png"
             frames.append({"file_path": path, "difficulty": level, "transform_matrix": matrix})
     write_npz(folder / "masks.npz", masks)
