@@ -45,6 +45,17 @@ def scratch_and_meshes() -> Iterator[tuple[Path, list[Path]]]:
         yield Path(folder), [files[index * len(files) // count].resolve() for index in range(count)]
 
 
+def each_mesh(name: str, compare: Callable[[Path, Path], Row], line: Callable[[Row], str]) -> None:
+    """Compare both sides on every mesh, in a folder of its own, print a line each, and conclude."""
+    rows = []
+    with scratch_and_meshes() as (scratch, files):
+        for number, file in enumerate(files):
+            rows.append(compare(file, scratch / str(number)))
+            if "error" not in rows[-1]:
+                print(line(rows[-1]), flush=True)
+    conclude(name, rows)
+
+
 def side(benchmark: str, name: str, *arguments: object) -> Row:
     """What one side of a benchmark reports, from a process of its own; {"error": ...} where it fails."""
     return together(benchmark, name, [arguments], THREADS)[0]

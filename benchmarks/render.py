@@ -15,20 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks._sides import Row, answer, conclude, ready, scratch_and_meshes, side, tetrahedron, together
+from benchmarks._sides import Row, answer, each_mesh, ready, side, tetrahedron, together
 
 SIZE = 224
 
 
 def main() -> None:
     """Time RUNS runs (default: 1) of either side per mesh, in turn; print views per second and ratios."""
-    rows = []
-    with scratch_and_meshes() as (scratch, files):
-        for number, file in enumerate(files):
-            rows.append(_compare(file, scratch / str(number)))
-            if "error" not in rows[-1]:
-                print(_line(rows[-1]), flush=True)
-    conclude("render", rows)
+    each_mesh("render", _compare, _line)
 
 
 def _compare(file: Path, scratch: Path) -> Row:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks._sides import THREADS, Row, answer, conclude, scratch_and_meshes, side, tetrahedron
+from benchmarks._sides import THREADS, Row, answer, each_mesh, side, tetrahedron
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,13 +27,7 @@ SEED = 1
 
 def main() -> None:
     """Time RUNS runs (default: 1) of either side per mesh, in turn; print medians, errors and their ratio."""
-    rows = []
-    with scratch_and_meshes() as (scratch, files):
-        for number, file in enumerate(files):
-            rows.append(_compare(file, scratch / str(number)))
-            if "error" not in rows[-1]:
-                print(_line(rows[-1]), flush=True)
-    conclude("sdf", rows)
+    each_mesh("sdf", _compare, _line)
 
 
 def _compare(file: Path, scratch: Path) -> Row:

@@ -46,13 +46,13 @@ def score(pred: Path, gt: Path, **options: Any) -> None:
       t3d score mine/ truth/ -p deepsdf -p onet --gt-meshes watertight/
       t3d score chair.obj truth.ply -p all
     """  # noqa: D301
-    from t3d.geometry.protocols import PROTOCOLS
+    from t3d.geometry.protocols import find_protocol
     from t3d.pipeline.runner import cores
     from t3d.tasks import results
     from t3d.tasks import score as task
 
     names = NAMES if "all" in options["protocol"] else dict.fromkeys(options["protocol"])
-    protocols, own = tuple(PROTOCOLS[name] for name in names), (options["gt_points"], options["gt_meshes"])
+    protocols, own = tuple(map(find_protocol, names)), (options["gt_points"], options["gt_meshes"])
     jobs = task.jobs_of((pred, gt, options["pairs"]), own, protocols, options["seed"])
     workers = min(cores() if options["workers"] is None else options["workers"], len(jobs))
     frame = "original" if options["frame"] == "same" else options["frame"]

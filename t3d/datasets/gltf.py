@@ -62,7 +62,7 @@ def _color_texture(material: dict[str, Any]) -> dict[str, Any] | None:
 def _matrix(moved: Mapping[str, Any]) -> UvTransform:
     """Scale, then rotation, then offset, as KHR_texture_transform has it.
 
-    The text's formula and its example turn to opposite sides; its words, the example and viewers agree.
+    The text's formula and its example turn to opposite sides; this follows its words and its example.
     """
     angle = float(moved.get("rotation", 0.0))
     cos, sin = np.cos(angle), np.sin(angle)

@@ -9,11 +9,10 @@ import numpy as np
 from t3d.errors import DataError
 from t3d.geometry.distance import Solid
 from t3d.geometry.inspection import prepare
-from t3d.geometry.mesh import Array, Flags, Mesh, face_normals
+from t3d.geometry.mesh import Array, Flags, Mesh
 from t3d.geometry.metrics import tree
 from t3d.geometry.normalize import Transform
-from t3d.geometry.sampling import surface_points
-from t3d.geometry.surface import visible_points
+from t3d.geometry.surface import visible_points, whole_points
 
 VIEWS = 100
 """Directions from which DeepSDF looks for the visible surface (`src/SampleVisibleMeshSurface.cpp`)."""
@@ -112,5 +111,4 @@ class Draw:
             mesh, transform = body.prepared
             points, normals = visible_points(mesh, self.count, VIEWS, rng, body.threads)
             return Cloud(transform.invert(points), normals)
-        points, faces = surface_points(body.shape, self.count, rng)
-        return Cloud(points, face_normals(Mesh(body.shape.vertices, body.shape.faces[faces])))
+        return Cloud(*whole_points(body.shape, self.count, rng))

@@ -46,6 +46,11 @@ def exposed(solid: Solid, rng: np.random.Generator) -> tuple[Mesh, Flags]:
     return _assembled(mesh, cut, np.concatenate(kept), np.concatenate(of_kept)), cut
 
 
+def hidden_share(mesh: Mesh, surface: Mesh) -> float:
+    """Share of a mesh's area that is not in what `exposed` left of it: how much parts overlap."""
+    return max(0.0, 1.0 - float(face_areas(surface).sum() / face_areas(mesh).sum()))
+
+
 def _looks(solid: Solid, pieces: Array, rng: np.random.Generator) -> tuple[Flags, Flags]:
     """(P,) twice: whether any point looked at on pieces (P, 3, 3) is open, and whether any is hidden."""
     mesh = Mesh(pieces.reshape(-1, 3), np.arange(3 * len(pieces)).reshape(-1, 3))

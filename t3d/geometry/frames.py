@@ -7,7 +7,7 @@ import numpy as np
 from t3d.errors import DataError
 from t3d.geometry.clouds import Body, Cloud, Draw, Shape
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.normalize import BUFFER, Transform
+from t3d.geometry.normalize import Transform, in_ball
 
 P2M_SCALE = 0.57
 """Pixel2Mesh's factor on ShapeNet (`GenerateData/generate_data.py:62`): "for reason that we don't know"."""
@@ -27,10 +27,8 @@ def _edge(truth: Body) -> Transform:
 
 
 def _unit(truth: Body) -> Transform:
-    """DeepSDF `src/Utils.cpp:109-168`: what `normalize.unit_sphere` does."""
-    centre = truth.box.mean(axis=0)
-    radius = float(np.linalg.norm(truth.points - centre, axis=1).max())
-    return Transform(-centre, 1.0 / (BUFFER * radius), "unit")
+    """DeepSDF `src/Utils.cpp:109-168`."""
+    return in_ball(truth.points)
 
 
 def _disn(truth: Body) -> Transform:

@@ -37,28 +37,15 @@ def nearest(points: PointSet, target: PointSet) -> tuple[Array, Indices]:
     return distance, index
 
 
-def squared_distances(points: PointSet, target: PointSet) -> Array:
-    """(N,): squared distance from every one of `points` (N, 3) to the nearest point of `target`."""
-    return np.square(nearest(points, target)[0])
-
-
 def chamfer(there: Array, back: Array, power: int, half: bool = False) -> float:
     """Mean nearest distance of one set (N,) plus that of the other (M,), each distance to a power.
 
     power 1 is what the field calls Chamfer-L1 (the distance itself is Euclidean all the same), 2 is
-    Chamfer-L2. half: the mean of the two directions instead of their sum. N and M may differ.
+    Chamfer-L2 (DeepSDF `deep_sdf/metrics/chamfer.py`). half: the mean of the two directions instead of their
+    sum. N and M may differ.
     """
     total = float((there**power).mean() + (back**power).mean())
     return 0.5 * total if half else total
-
-
-def chamfer_l2(a: PointSet, b: PointSet) -> float:
-    """Mean squared nearest distance from `a` to `b`, plus that from `b` to `a`, in squared units.
-
-    Source: DeepSDF `deep_sdf/metrics/chamfer.py`.
-    """
-    a, b = tree(a), tree(b)
-    return chamfer(nearest(a, b)[0], nearest(b, a)[0], 2)
 
 
 def f_score(precision: float, recall: float) -> float:

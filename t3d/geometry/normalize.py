@@ -49,8 +49,13 @@ def unit_sphere(vertices: Array, faces: npt.NDArray[np.int64]) -> Transform:
     vertices: (V, 3); faces: (F, 3), F > 0 and not all in one point. Stray vertices that no face uses
     would shift and shrink the shape, so they do not count. Source: DeepSDF `src/PreprocessMesh.cpp`.
     """
-    used, centre = _used(vertices, faces)
-    radius = float(np.linalg.norm(used - centre, axis=1).max())
+    return in_ball(_used(vertices, faces)[0])
+
+
+def in_ball(points: Array) -> Transform:
+    """Centre the box of points (N, 3), not all in one place, and bring the farthest to radius 1/1.03."""
+    centre = _centre(points)
+    radius = float(np.linalg.norm(points - centre, axis=1).max())
     return Transform(offset=-centre, scale=1.0 / (BUFFER * radius))
 
 
@@ -77,7 +82,12 @@ def unchanged(vertices: Array, faces: npt.NDArray[np.int64]) -> Transform:
 def _used(vertices: Array, faces: npt.NDArray[np.int64]) -> tuple[Array, Array]:
     """The vertices that faces use, and the centre of their box."""
     used = vertices[np.unique(faces)]
-    return used, 0.5 * used.min(axis=0) + 0.5 * used.max(axis=0)
+    return used, _centre(used)
+
+
+def _centre(points: Array) -> Array:
+    """Middle of a box, without overflow."""
+    return 0.5 * points.min(axis=0) + 0.5 * points.max(axis=0)
 
 
 def _within(transform: Transform, used: Array) -> Transform:

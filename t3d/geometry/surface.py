@@ -40,7 +40,7 @@ def visible_points(
 def whole_points(mesh: Mesh, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Points (count, 3) drawn by area from all faces, with face normals (count, 3)."""
     points, faces = surface_points(mesh, count, rng)
-    return points, face_normals(mesh)[faces]
+    return points, face_normals(Mesh(mesh.vertices, mesh.faces[faces]))
 
 
 def view_directions(count: int) -> Points:

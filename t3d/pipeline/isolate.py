@@ -21,6 +21,8 @@ from t3d.pipeline.store import Failure, Kind
 from t3d.pipeline.task import Report, Task, failed, make, place_of, preimage
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
+"""By which libraries learn how many threads they may use; read when they are loaded."""
+
 STOPPING = threading.Event()
 """Set when the run is being given up: children killed from then on failed nobody."""
 
@@ -141,7 +143,7 @@ def kill_children() -> None:
 def serve(descriptor: int, parent: int) -> None:
     """The child's life: take a task, make it, say how it ended; until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which decides
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     threads = int(os.environ[THREAD_VARIABLES[0]])
     pipe: Connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
@@ -151,7 +153,8 @@ def serve(descriptor: int, parent: int) -> None:
             pipe.send((True, outcome))
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
+    """End this process when its parent is gone: a killed one closes no pipe of its children."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

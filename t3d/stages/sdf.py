@@ -47,8 +47,7 @@ def sdf(mesh: Path, *, out: Path, params: Params, rng: "np.random.Generator", th
     from t3d.datasets.formats import write_samples
     from t3d.datasets.meshes import read_ply
     from t3d.geometry.distance import Solid
-    from t3d.geometry.exposed import exposed
-    from t3d.geometry.mesh import face_areas
+    from t3d.geometry.exposed import exposed, hidden_share
     from t3d.geometry.sampling import PRESETS, spatial_points
     from t3d.geometry.signs import SIGNS, agreement, measured, signed_samples, thickened
 
@@ -72,8 +71,8 @@ def sdf(mesh: Path, *, out: Path, params: Params, rng: "np.random.Generator", th
     _check(inside, agreed, params)
     rows = np.concatenate([points, distance[:, None]], axis=1)
     write_samples(out / "samples.npz", rows[~inside], rows[inside])
-    hidden = 1 - face_areas(surface).sum() / face_areas(solid.mesh).sum()
-    facts = {"inside": float(inside.mean()), "agreement": agreed, "hidden": float(max(hidden, 0.0))}
+    hidden = hidden_share(solid.mesh, surface)
+    facts = {"inside": float(inside.mean()), "agreement": agreed, "hidden": hidden}
     return {"points": len(points), "dropped": dropped, **facts}
 
 

@@ -11,9 +11,9 @@ from t3d.datasets.catalogue import find_catalogue, find_model
 from t3d.datasets.meshes import load_geometry
 from t3d.errors import DataError
 from t3d.geometry.distance import Solid
-from t3d.geometry.exposed import exposed
+from t3d.geometry.exposed import exposed, hidden_share
 from t3d.geometry.inspection import prepare
-from t3d.geometry.mesh import Mesh, face_areas
+from t3d.geometry.mesh import Mesh
 from t3d.geometry.parts import GREY, same_surface
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,8 @@ def inspect(path: Path) -> dict[str, Any]:
         file = path if path.is_file() else find_model(path)
         raw = load_geometry(file)
         unit, _, found = prepare(raw, np.random.default_rng(0))
-        found["hidden_area"] = _hidden(unit)
+        surface, _ = exposed(Solid(unit), np.random.default_rng(0))
+        found["hidden_area"] = hidden_share(unit, surface)
         texture, warnings = _looks(file, raw)
     except Exception as error:  # one mesh must not keep the others from being looked at
         log.debug("%s", path, exc_info=True)
@@ -63,12 +64,6 @@ def inspect(path: Path) -> dict[str, Any]:
     faults += [] if found["consistent_winding"] else ["winding not consistent"]
     faults += warnings
     return {**found, "texture": texture, "verdict": f"usable: {'; '.join(faults)}" if faults else "good"}
-
-
-def _hidden(unit: Mesh) -> float:
-    """Share of the area that lies inside of what other parts enclose: how much parts overlap."""
-    surface, _ = exposed(Solid(unit), np.random.default_rng(0))
-    return max(0.0, 1.0 - float(face_areas(surface).sum() / face_areas(unit).sum()))
 
 
 def _looks(file: Path, raw: Mesh) -> tuple[str, list[str]]:

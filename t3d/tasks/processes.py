@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,12 +11,10 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from t3d.errors import DataError
+from t3d.pipeline.isolate import THREAD_VARIABLES, die_with
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
-"""Variables by which libraries learn how many threads they may use."""
 
 
 def each(function: Callable[[Item], Made], items: Sequence[Item], workers: int) -> Iterator[Made | DataError]:
@@ -56,11 +53,5 @@ def _child() -> ProcessPoolExecutor:
 
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which decides
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
-
-
-def _die_with(parent: int) -> None:
-    while os.getppid() == parent:  # a killed parent closes no queue of its children
-        time.sleep(1)
-    os._exit(1)
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    threading.Thread(target=die_with, args=(os.getppid(),), daemon=True).start()

@@ -7,6 +7,7 @@ import igl
 import numpy as np
 import pytest
 import trimesh
+from made_meshes import as_mesh, box
 
 from t3d.datasets.meshes import load_geometry
 from t3d.geometry.distance import Solid, open_edges, sphere_directions, triangle_distance
@@ -16,14 +17,6 @@ from t3d.geometry.sampling import PRESETS, spatial_points
 
 MESHES = Path(os.environ.get("T3D_TEST_MESHES", Path(__file__).parents[3] / "shared" / "meshes"))
 REAL = sorted(MESHES.glob("0*/*/models/*.obj"))[4::40]
-
-
-def as_mesh(made):
-    return Mesh(np.array(made.vertices, dtype=float), np.array(made.faces, dtype=np.int64))
-
-
-def box(low, high):
-    return as_mesh(trimesh.creation.box(bounds=[low, high]))
 
 
 def box_distance(points, low, high):

@@ -8,6 +8,7 @@ import igl
 import numpy as np
 import pytest
 import trimesh
+from made_meshes import as_mesh, box
 
 from t3d.datasets.meshes import load_geometry
 from t3d.geometry.distance import Solid
@@ -19,14 +20,6 @@ from t3d.geometry.signs import SIGNS, measured
 
 MESHES = Path(os.environ.get("T3D_TEST_MESHES", Path(__file__).parents[3] / "shared" / "meshes"))
 SOFAS = sorted(MESHES.glob("04256520/*/models/*.obj"))[4::12]
-
-
-def as_mesh(made):
-    return Mesh(np.array(made.vertices, dtype=float), np.array(made.faces, dtype=np.int64))
-
-
-def box(low, high):
-    return as_mesh(trimesh.creation.box(bounds=[low, high]))
 
 
 def ball(radius, center=(0.0, 0, 0)):

@@ -8,7 +8,6 @@ from t3d.errors import UsageError
 from t3d.geometry.metrics import (
     FEWEST,
     chamfer,
-    chamfer_l2,
     earth_mover,
     f_score,
     hausdorff,
@@ -17,7 +16,6 @@ from t3d.geometry.metrics import (
     nearest,
     normal_consistency,
     sampling_floor,
-    squared_distances,
     tree,
 )
 
@@ -31,6 +29,15 @@ def directions(count, seed=0):
     z, turn = 1 - 2 * k / count, np.pi * (1 + 5**0.5) * k + seed
     r = np.sqrt(1 - z**2)
     return np.stack([r * np.cos(turn), r * np.sin(turn), z], axis=1)
+
+
+def chamfer_l2(a, b):
+    a, b = tree(a), tree(b)
+    return chamfer(nearest(a, b)[0], nearest(b, a)[0], 2)
+
+
+def squared_distances(points, target):
+    return np.square(nearest(points, target)[0])
 
 
 def slow_chamfer(a, b):

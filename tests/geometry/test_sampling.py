@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import trimesh
+from made_meshes import as_mesh
 
 from t3d.geometry.mesh import Mesh, corners, face_areas, face_normals
 from t3d.geometry.sampling import (
@@ -20,10 +21,6 @@ NOISE = {  # what each preset's source says of the noise on surface points: vari
     "deepsdf-paper": ((0.0025, 0.00025), 20 / 21),
     "mesh-to-sdf": ((0.0025**2, 0.00025**2), 47 / 50),
 }
-
-
-def as_mesh(made):
-    return Mesh(np.array(made.vertices, dtype=float), np.array(made.faces))
 
 
 def slab():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from made_meshes import as_mesh, box, damaged
 
 from t3d.datasets.meshes import load_geometry
 from t3d.errors import DataError
@@ -21,17 +22,6 @@ from t3d.geometry.signs import SIGNS, agreement, hidden, measured, signed_sample
 
 MESHES = Path(os.environ.get("T3D_TEST_MESHES", Path(__file__).parents[3] / "shared" / "meshes"))
 REAL = sorted(MESHES.glob("0*/*/models/*.obj"))[::9]
-
-
-def as_mesh(made):
-    return Mesh(np.array(made.vertices, dtype=float), np.array(made.faces, dtype=np.int64))
-
-
-def box(low, high, divide=0):
-    made = trimesh.creation.box(bounds=[low, high])
-    for _ in range(divide):
-        made = made.subdivide()
-    return as_mesh(made)
 
 
 def torus():
@@ -83,20 +73,6 @@ def test_visibility_takes_a_pierced_shape_for_open():
     given = solid, points, solid.distance(points), np.random.default_rng(0)
     assert not SIGNS["visibility"](*given)[0]
     assert SIGNS["auto"](*given)[0]
-
-
-def damaged(mesh, damage, rng):
-    faces = mesh.faces.copy()
-    if "removed" in damage:
-        faces = faces[rng.random(len(faces)) > 0.02]
-    if "half flipped" in damage:
-        flips = rng.random(len(faces)) < 0.5
-        faces[flips] = faces[flips][:, ::-1]
-    if "all flipped" in damage:
-        faces = faces[:, ::-1]
-    if "doubled" in damage:
-        faces = np.concatenate([faces, faces[rng.random(len(faces)) < 0.2][:, ::-1]])
-    return Mesh(mesh.vertices, np.ascontiguousarray(faces))
 
 
 DAMAGE = ["none", "half flipped", "all flipped", "doubled", "removed", "removed, half flipped"]

@@ -2,7 +2,17 @@ import pytest
 
 from t3d.datasets.published import rows as published
 from t3d.errors import UsageError
-from t3d.report.tables import Figure, Table, latex, markdown, published_tables, score_tables, significant
+from t3d.report.tables import (
+    Figure,
+    Table,
+    halved,
+    latex,
+    markdown,
+    published_tables,
+    rescaled,
+    score_tables,
+    significant,
+)
 
 
 def figure(value, protocol="deepsdf v1", factor=1000.0):
@@ -87,3 +97,13 @@ def test_published_figures_stand_in_tables_of_their_own():
     assert "4.46" in markdown(tables["Published: disn"])
     with pytest.raises(UsageError, match="mixes"):
         Table("all", tables["Published: disn"].columns, sum((table.rows for table in tables.values()), ()))
+
+
+def test_conversions_change_the_figure_and_its_column():
+    doubled = rescaled(figure((1e-3, 2e-3)), 2.0, 2)
+    assert doubled.value == [4e-3, 8e-3]
+    assert doubled.protocol == "deepsdf v1, lengths × 2"
+    assert halved(figure(3.0)).value == 1.5
+    assert halved(figure(None)).value is None
+    with pytest.raises(UsageError, match="mixes"):
+        Table("t", ("method", "mean"), (("a", figure(1.0)), ("b", halved(figure(1.0)))))

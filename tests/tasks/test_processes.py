@@ -4,7 +4,8 @@ import time
 import pytest
 
 from t3d.errors import DataError
-from t3d.tasks.processes import THREADS, each
+from t3d.pipeline.isolate import THREAD_VARIABLES
+from t3d.tasks.processes import each
 
 
 def square(number):
@@ -15,7 +16,7 @@ def square(number):
 
 def slow_first(number):
     time.sleep(0.3 * (number == 0))
-    return number, os.getpid(), [os.environ.get(name) for name in THREADS]
+    return number, os.getpid(), [os.environ.get(name) for name in THREAD_VARIABLES]
 
 
 def test_a_crash_costs_its_own_item_only():
@@ -28,7 +29,7 @@ def test_results_come_in_order_from_children_of_one_thread_each():
     found = list(each(slow_first, range(6), 2))
     assert [number for number, _, _ in found] == list(range(6))
     assert len({process for _, process, _ in found} - {os.getpid()}) == 2
-    assert all(threads == ["1"] * len(THREADS) for _, _, threads in found)
+    assert all(threads == ["1"] * len(THREAD_VARIABLES) for _, _, threads in found)
 
 
 def test_without_workers_everything_happens_here():
