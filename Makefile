@@ -63,7 +63,7 @@ evaluate: ## reconstructions scored against the ground truth
 report: ## the illustrated report
 
 test: setup ## the tests
-	$(bin)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(bin)/python -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 test-slow: setup ## the tests that take minutes
 	$(bin)/python -m pytest -m slow $(ARGS)
