@@ -18,11 +18,11 @@ from t3d.report.pictures import (
     input_image,
     place_colors,
     template_colors,
-    turn,
     warped,
 )
 from t3d.report.strip import Subject, Tile, reconstruction, strip
 from t3d.report.summary import Score
+from t3d.report.viewer import solid
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
@@ -139,22 +139,21 @@ def template_tiles(template: Path, network: "Network", size: int) -> list[Tile]:
     return tiles
 
 
-def turning_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
-    """A reconstruction, the true shape and the template, all turning; what has no surface is left out."""
+def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
+    """A reconstruction, the true shape and the template, to be turned; what has no surface is left out."""
     from t3d.datasets.meshes import read_ply
 
     made, path = reconstruction(subject), template / "template.ply"
-    tiles = [_turning("reconstruction", made, MADE, size)] if made else []
-    tiles.append(_turning("ground truth", read_ply(subject.mesh / "mesh.ply"), TRUE, size))
+    tiles = [_solid("reconstruction", made, MADE, size)] if made else []
+    tiles.append(_solid("ground truth", read_ply(subject.mesh / "mesh.ply"), TRUE, size))
     if path.exists():
         mesh = read_ply(path)
-        tiles.append(_turning("template", mesh, place_colors(mesh.vertices), size))
+        tiles.append(_solid("template", mesh, place_colors(mesh.vertices), size))
     return tiles
 
 
-def _turning(caption: str, mesh: Mesh, color: tuple[int, int, int] | NDArray[np.uint8], size: int) -> Tile:
-    frames = turn(mesh, color, size)
-    return Tile(caption, frames[0], turning=tuple(frames))
+def _solid(caption: str, mesh: Mesh, color: tuple[int, int, int] | NDArray[np.uint8], size: int) -> Tile:
+    return Tile(caption, draw(mesh, around(*ANGLES[0], size), color), solid=solid(mesh, color))
 
 
 def family(subjects: Mapping[str, Subject], network: "Network", size: int) -> list[Tile]:

@@ -22,12 +22,13 @@ from t3d.report.gallery import (
     cards,
     family,
     read_scores,
+    solid_tiles,
     template_tiles,
-    turning_tiles,
 )
 from t3d.report.pictures import data_uri
 from t3d.report.summary import Score
 from t3d.report.tables import CHOICES, DASH, METHODS, published_tables, significant
+from t3d.report.viewer import script
 
 LOSSES = {"rec": "reconstruction", "pointwise": "point-wise", "pointpair": "point-pair", "val": "validation"}
 """What the columns of curve files are called in legends; others keep their name."""
@@ -96,11 +97,10 @@ def render(**content: Any) -> str:
         "number": number,
         "duration": duration,
         "uri": data_uri,
-        "film": lambda frames: data_uri(*frames),
         "method": method_name,
     }
     environment.globals |= {"choices": CHOICES, "parts": PARTS}
-    return environment.get_template("page.html").render(content)
+    return environment.get_template("page.html").render(content | {"viewer": script()})
 
 
 def number(value: float | None, factor: float = 1.0) -> str:
@@ -175,14 +175,15 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
     network = load(inputs.network[variant])
     folders = ShapeFolders(inputs.views, inputs.mesh, inputs.reconstructions[variant])
     by_part = {part: cards(scores, folders, network, part, shown, size) for part in PARTS}
-    median = next((card for card in by_part["test"] if card.label in ("median", "only shape")), None)
-    subject = folders.subject("test", median.shape, "fix") if median else None
+    named = {card.label: card for card in by_part["test"] if not card.label.startswith("rank")}
+    subjects = {label: folders.subject("test", card.shape, "fix") for label, card in named.items()}
+    template = inputs.template[variant]
     return {
         "variant": variant,
         "cards": by_part,
-        "median": median,
-        "turning": turning_tiles(subject, inputs.template[variant], size) if subject else [],
-        "template": template_tiles(inputs.template[variant], network, size),
+        "median": named.get("median") or named.get("only shape"),
+        "solids": {label: solid_tiles(one, template, size) for label, one in subjects.items() if one},
+        "template": template_tiles(template, network, size),
         "family": family(_subjects(folders, by_part["train"]), network, size),
     }
 

@@ -30,9 +30,6 @@ TRUE = (196, 194, 188)
 CELL = 1 / 50
 """Side of the cells in which vertices share one shift of the warp, in unit-frame lengths."""
 
-FRAMES = 36
-"""Pictures of one full turn."""
-
 
 def draw(mesh: Mesh, camera: Camera, color: tuple[int, int, int] | NDArray[np.uint8] = TRUE) -> Picture:
     """Picture of a mesh in one colour, or in (V, 3) colours of its vertices; mesh and camera in one frame."""
@@ -40,15 +37,6 @@ def draw(mesh: Mesh, camera: Camera, color: tuple[int, int, int] | NDArray[np.ui
 
     image = Renderer(plain(mesh, color)).render(camera)
     return cut_out(image.rgb, image.mask)
-
-
-def turn(mesh: Mesh, color: tuple[int, int, int] | NDArray[np.uint8], size: int) -> list[Picture]:
-    """Pictures of a mesh of the unit frame from all round, `FRAMES` of them, for one turning picture."""
-    from t3d.geometry.raycast import Renderer, plain
-
-    renderer = Renderer(plain(mesh, color))
-    images = [renderer.render(around(frame * 360 / FRAMES - 35, 22, size)) for frame in range(FRAMES)]
-    return [cut_out(image.rgb, image.mask) for image in images]
 
 
 def cut_out(rgb: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Picture:
@@ -132,12 +120,10 @@ def place_colors(places: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.rint(255 * np.clip(0.5 + 0.5 * places, 0, 1)).astype(np.uint8)
 
 
-def data_uri(*frames: Picture) -> str:
-    """A picture, or several in turn, as an inline WebP image: a few kilobytes each, with opacity."""
+def data_uri(picture: Picture) -> str:
+    """A picture as an inline WebP image: a few kilobytes, with opacity."""
     from PIL import Image
 
-    first, *others = [Image.fromarray(frame) for frame in frames]
-    moving = {"save_all": True, "append_images": others, "duration": 100, "loop": 0} if others else {}
     buffer = io.BytesIO()
-    first.save(buffer, "WEBP", quality=88, method=4, **moving)
+    Image.fromarray(picture).save(buffer, "WEBP", quality=88, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,7 +1,7 @@
 """A strip of pictures of one shape: input view, reconstruction, ground truth, template colours."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class Tile:
     """One picture of a strip, or none where there is nothing to draw; `note` then says why.
 
-    turning: the same thing from all round, to be shown instead where motion is welcome.
+    solid: the same thing to be turned, where the page can show it (`viewer.solid`).
     """
 
     caption: str
     picture: Picture | None
     note: str = ""
-    turning: tuple[Picture, ...] = ()
+    solid: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import needs_chromium, visit
+
 SMALL = {
     "views.views": 3, "views.size": 48, "sdf.count": 4000, "surface.count": 500,
     "codes.code": 8, "codes.hidden": 16, "codes.width": 16, "codes.depth": 2, "codes.iterations": 30,
@@ -223,3 +225,35 @@ def test_killed_three_times_the_chain_ends_with_the_same_bytes(chain, tmp_path):
             assert (artifact / "manifest.json").exists(), "a half-made artifact is visible"
     t3d(tmp_path, "run", "--workers", "2")
     assert content(tmp_path / "work") == content(chain / "work")
+
+
+PIXELS = """[...document.querySelectorAll("[data-turnable] canvas")].map((canvas) => canvas.toDataURL())"""
+"""Pictures of all meshes that can be turned."""
+
+BROKEN = """[
+    ...[...document.querySelectorAll('a[href^="#"]')].filter((a) => !document.querySelector(a.hash)),
+    ...[...document.querySelectorAll("[aria-labelledby]")].filter(
+        (one) => !document.getElementById(one.getAttribute("aria-labelledby"))),
+    ...[...document.images].filter((one) => !one.alt || !(one.complete && one.naturalWidth)),
+].map((one) => one.outerHTML.slice(0, 200))"""
+"""Links, labels and pictures that lead nowhere."""
+
+TURN = """(() => {
+    const canvas = document.querySelector("[data-turnable] canvas");
+    canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+})()"""
+
+
+@needs_chromium
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
+def test_the_report_works_in_a_browser_without_network(chain, width, dark):
+    (report,) = chain.glob("work/sofa/report/_all/*/report.html")
+    scripts = (PIXELS, TURN, PIXELS, "document.documentElement.scrollWidth", BROKEN)
+    found = visit(report, *scripts, width=width, dark=dark)
+    before, _, after, broad, broken = found.values
+    assert found.errors == []
+    assert found.requests == [report.resolve().as_uri()]
+    assert broken == []
+    assert broad <= width
+    assert len(before) >= 3
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 3, "one strip turns at once"

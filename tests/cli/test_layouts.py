@@ -19,10 +19,11 @@ SMALL = {
     "codes.scenes": 2, "codes.points": 100, "codes.fit_iterations": 2, "codes.fit_points": 50,
     "network_s1.widths": "4,8,8,8", "network_s1.depths": "1,1,1,1", "network_s1.input_size": 32,
     "network_s1.iterations": 2, "network_s1.batch": 4, "reconstructions.resolution": 16,
-    "pretrain.widths": "4,8,8,8", "pretrain.depths": "1,1,1,1", "pretrain.input_size": 32, "pretrain.iterations": 2,
-    "pretrain.batch": 4, "pretrain.hidden": 8, "pretrain.projection": 8,
+    "pretrain.widths": "4,8,8,8", "pretrain.depths": "1,1,1,1", "pretrain.input_size": 32,
+    "pretrain.iterations": 2, "pretrain.batch": 4, "pretrain.hidden": 8, "pretrain.projection": 8,
     "network_s2.code": 8, "network_s2.hidden": 16, "network_s2.width": 16, "network_s2.depth": 2,
-    "network_s2.iterations": 2, "network_s2.scenes": 2, "network_s2.points": 100, "split.train_scored": 1, "split.test_share": 0.25, "split.val_share": 0.34,
+    "network_s2.iterations": 2, "network_s2.scenes": 2, "network_s2.points": 100,
+    "split.train_scored": 1, "split.test_share": 0.25, "split.val_share": 0.34,
 }  # fmt: skip
 """Settings with which everything is made in a second or two."""
 

@@ -13,7 +13,6 @@ from PIL import Image
 from t3d.geometry.cameras import project
 from t3d.geometry.mesh import Mesh
 from t3d.report.pictures import (
-    FRAMES,
     around,
     cut_out,
     data_uri,
@@ -21,7 +20,6 @@ from t3d.report.pictures import (
     on_white,
     place_colors,
     template_colors,
-    turn,
     warped,
 )
 
@@ -76,15 +74,6 @@ def test_draw_has_the_shape_and_the_colours_of_the_vertices():
     assert picture[0, 0, 3] == 0
 
 
-def test_turn_is_one_full_turn_of_the_same_mesh():
-    frames = turn(TRIANGLE, (200, 100, 50), 32)
-    assert len(frames) == FRAMES
-    front, side = frames[0][..., 3].sum(), [frame[..., 3].sum() for frame in frames]
-    assert min(side) < 0.2 * front  # the flat triangle seen from its edge
-    half = side[FRAMES // 2]
-    assert half == pytest.approx(front, rel=0.1)
-
-
 def decoded(uri):
     head, _, body = uri.partition(",")
     assert head == "data:image/webp;base64"
@@ -98,13 +87,6 @@ def test_data_uri_keeps_size_colour_and_opacity():
     assert image.shape == picture.shape
     assert np.abs(image[4:-4, 26:-4] - (200, 60, 30, 255)).max() < 12
     assert (image[:, :16, 3] == 0).all()
-
-
-def test_data_uri_of_several_moves():
-    frames = [np.full((8, 8, 4), value, np.uint8) for value in (60, 130, 255)]
-    image = decoded(data_uri(*frames))
-    assert (image.n_frames, image.info["loop"]) == (3, 0)
-    assert not getattr(decoded(data_uri(frames[0])), "is_animated", False)
 
 
 class Doubling:
