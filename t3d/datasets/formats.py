@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from t3d.errors import DataError
 from t3d.geometry.normalize import Transform
+from t3d.geometry.stretch import Stretch
 
 Samples = npt.NDArray[np.float32]
 
@@ -41,11 +42,15 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_transform(path: Path, transform: Transform) -> None:
-    """Write `transform.json`: 4x4 matrix original -> unit, and the offset and scale it is made of."""
+def write_transform(path: Path, transform: Transform, stretch: Stretch | None = None) -> None:
+    """Write `transform.json`: 4x4 matrix original -> unit, and the offset and scale it is made of.
+
+    stretch: how a virtual shape was made, of which the original frame is that after the stretch.
+    """
     matrix = transform.matrix()
     values = {"matrix": matrix, "offset": transform.offset, "scale": transform.scale, "mode": transform.mode}
-    write_json(path, values)
+    extra = {"stretch": {"before": stretch.before, "after": stretch.after}} if stretch else {}
+    write_json(path, values | extra)
 
 
 def read_transform(path: Path) -> Transform:
