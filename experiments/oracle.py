@@ -24,8 +24,8 @@ from t3d.models.codes import FitPlan, fit_codes
 from t3d.models.network import load_codes
 from t3d.models.samples import Samples
 
-RESOLUTION, POINTS, OWN = 64, 5_000, 20
-PLAN = FitPlan(fit_iterations=400, fit_points=1_000, fit_lr=5e-3, clamp=0.1)
+RESOLUTION, POINTS, OWN = 48, 3_000, 6
+PLAN = FitPlan(fit_iterations=100, fit_points=256, fit_lr=1.5e-2, clamp=0.1)
 
 
 def newest(store: Path, stage: str, shape: str) -> Path:
@@ -89,6 +89,8 @@ def main(store: Path, folders: list[Path]) -> None:
     split = read_json(newest(store, "split", "_all") / "split.json")
     for folder in folders:
         sys.stdout.write(f"{folder.name} {score(store, folder, split)}\n")
+    if len(folders) < 2:
+        return
     near = [
         min(distance(truth(store, one), truth(store, t)) for one in split["train"]) for t in split["test"]
     ]

@@ -59,6 +59,12 @@ def read_transform(path: Path) -> Transform:
     return Transform(np.array(values["offset"], dtype=np.float64), values["scale"], values["mode"])
 
 
+def read_stretch(path: Path) -> Stretch | None:
+    """How a virtual shape was made of its original, from its `transform.json`; None of another shape."""
+    cuts = read_json(path).get("stretch")
+    return Stretch(np.array(cuts["before"]), np.array(cuts["after"])) if cuts else None
+
+
 def read_normalization(path: Path) -> Transform:
     """The transform in a `normalization.npz`, also in one of DeepSDF's `NormalizationParameters`.
 

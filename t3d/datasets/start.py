@@ -56,9 +56,12 @@ def _networks(path: Path) -> Mapping[str, Path]:
         artifacts = run["artifacts"]
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"--init {path}: neither a run file nor a network's folder") from error
-    root = path.parent.parent if path.is_file() else path
-    made = {name.partition("[")[2].rstrip("]") or name: of[""] for name, of in artifacts.items() if "" in of}
-    return {variant: root / place for variant, place in made.items() if variant[:2] in ("s1", "s2", "co")}
+    root, found = path.parent.parent if path.is_file() else path, {}
+    for name, of in artifacts.items():
+        kind = of.get("", "").partition("/")[0]
+        if kind in ("network", "codes"):
+            found[name.partition("[")[2].rstrip("]") or kind] = root / of[""]
+    return found
 
 
 def _files(folder: Path) -> list[str]:
@@ -67,7 +70,10 @@ def _files(folder: Path) -> list[str]:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--init {folder}: its config.json cannot be read; train it again") from error
     if config.get("format") not in _FILES:
         raise UsageError(f"--init {folder}: holds {config.get('format')}, not a network")
     return config

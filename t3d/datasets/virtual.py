@@ -2,13 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TypeVar
-
-import numpy as np
-
-from t3d.datasets.formats import read_json
-from t3d.geometry.stretch import Stretch
 
 PART = "virtual"
 """Their part of the split; who reads "train" only sees none of them."""
@@ -35,9 +29,3 @@ def virtual_ids(shapes: Iterable[str], count: int) -> list[str]:
 def learned(parts: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
     """What training reads, by shape id: the training part and the virtual shapes made of it."""
     return {**parts.get("train", {}), **parts.get(PART, {})}
-
-
-def read_stretch(path: Path) -> Stretch | None:
-    """How a virtual shape was made of its original, from its `transform.json`; None of another shape."""
-    cuts = read_json(path).get("stretch")
-    return Stretch(np.array(cuts["before"]), np.array(cuts["after"])) if cuts else None

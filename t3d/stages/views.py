@@ -88,10 +88,9 @@ def views(
     shows is a DataError.
     """
     from t3d.datasets.cameras import depth_unit, write_cameras
-    from t3d.datasets.formats import read_transform
+    from t3d.datasets.formats import read_stretch, read_transform
     from t3d.datasets.images import write_png
     from t3d.datasets.meshes import read_ply
-    from t3d.datasets.virtual import read_stretch
     from t3d.geometry import rasterize, raycast
     from t3d.geometry.mesh import bounds
     from t3d.report.contact import contact_sheet
