@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from t3d.datasets.virtual import original
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 
@@ -204,6 +205,12 @@ def size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def counted(shapes: Iterable[str]) -> str:
+    """`12`, or `12 real + 48 virtual` where there are virtual shapes."""
+    virtual = Counter(bool(original(shape)) for shape in shapes)
+    return f"{virtual[False]} real + {virtual[True]} virtual" if virtual[True] else str(virtual[False])
 
 
 def grouped(pairs: Iterable[tuple[str, str]], most: int = 4) -> list[str]:

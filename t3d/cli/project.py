@@ -34,6 +34,7 @@ class Settings:
     preset: str = "tiny"
     solution: str = "both"
     contrastive: str = "simclr"
+    init: str | None = None
     limit: int = 0
     seed: int = 0
     train_seed: int = 0
@@ -78,6 +79,9 @@ _OPTIONS = (
         "--contrastive",
         metavar="NAME[,NAME...]",
         help=f"Pre-training of solution 2: {', '.join(METHODS)}, or several. [default: simclr]",
+    ),
+    click.option(
+        "--init", metavar="RUN", help="Go on from the networks of a run file, a store's category or a folder."
     ),
     click.option("--config", metavar="FILE", help="Settings in TOML. [default: t3d.toml, when there]"),
     click.option(
@@ -141,7 +145,7 @@ def _checked(layer: Mapping[str, Any], where: str) -> dict[str, Any]:
         for one in value.split(",") if name == "contrastive" else [value]:
             if name in _CHOICES:
                 known(one, _CHOICES[name], f"{where}: {name}")
-        if name in ("data", "work", "splits") and not value.strip():
+        if name in ("data", "work", "splits", "init") and not value.strip():
             raise UsageError(f"{where}: {name} is empty; name a folder, or leave it out")
         checked[name] = value
     return checked
@@ -172,6 +176,7 @@ def project_of(settings: Settings, command: str = "") -> Project:
     """The project: data set found or made, parameters resolved, graph of the selected variants."""
     from t3d.datasets.catalogue import find_catalogue
     from t3d.datasets.splits import discover
+    from t3d.datasets.start import start_values
 
     stages = stages_of(PACKAGE)
     data = Path(settings.data) if settings.data else _procedural(settings)
@@ -185,6 +190,7 @@ def project_of(settings: Settings, command: str = "") -> Project:
     layers = [
         Layer(f"preset {settings.preset}", preset_values(settings.preset)),
         Layer("data set", {"split": split}),
+        Layer("--init", start_values(settings.init) if settings.init else {}),
         Layer("settings", settings.values or {}),
     ]
     recipe = {

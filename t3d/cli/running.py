@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from t3d.cli.console import duration, grouped, say, size, watch_of
+from t3d.cli.console import counted, duration, grouped, say, size, watch_of
 from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
 from t3d.errors import UsageError
 from t3d.pipeline.graph import Node
@@ -173,8 +173,8 @@ def explain(planned: Plan) -> None:
         todo = [task for task in planned.todo if task.id[0] == node.name]
         lost = [one for one in planned.outcomes([node]) if not one.there]
         click.echo(
-            f"{node.name}: {len(decided)} kept, {len(todo)} to make"
-            + (f", {len(lost)} failed" if lost else "")
+            f"{node.name}: {counted(one.shape for one in decided)} kept,"
+            f" {counted(task.shape for task in todo)} to make" + (f", {len(lost)} failed" if lost else "")
         )
         for line in grouped((task.shape, reason(planned, task)) for task in todo):
             click.echo(f"    {line}")

@@ -18,6 +18,7 @@ from pathlib import Path
 from t3d.datasets.categories import canonical, is_known, plural, same, synset
 from t3d.datasets.given import TAKEN
 from t3d.datasets.sidecars import sidecars
+from t3d.datasets.virtual import original
 from t3d.errors import DataError, UsageError
 from t3d.pipeline.sources import Given, Memo, Source
 
@@ -66,11 +67,13 @@ class MeshFolder:
         return tuple(sorted(self.entries))
 
     def source(self, shape: str, role: str, memo: Memo) -> Source:
-        """Files of one shape: the mesh and what holds geometry, plus materials and textures for "appearance".
+        """Files of one shape, a virtual one's being its original's.
+
+        The mesh and what holds geometry, plus materials and textures for "appearance".
 
         Raises DataError where the shape's folder holds no model file, or no single one.
         """
-        entry = self.entries[shape]
+        entry = self.entries[original(shape) or shape]
         try:
             mesh = entry.mesh or find_model(entry.folder)
         except DataError:
@@ -123,6 +126,8 @@ def find_catalogue(data: Path | str, category: str) -> MeshFolder:
         raise UsageError(
             f"{folder}: no mesh in it; expected ShapeNet shape folders or files such as .obj, .glb"
         )
+    if taken := [shape for shape in entries if original(shape)]:
+        raise UsageError(f"{folder}: {taken[0]!r} is named like a virtual shape (...~NUMBER); rename it")
     made = _procedural(folder)
     title = f"procedural {plural(name)}, seed {made['seed']}" if made else str(folder)
     return MeshFolder(name, title, entries, procedural=bool(made))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from t3d.errors import DataError
 from t3d.geometry.normalize import Transform
+from t3d.geometry.stretch import Stretch
 
 Samples = npt.NDArray[np.float32]
 
@@ -41,17 +42,27 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_transform(path: Path, transform: Transform) -> None:
-    """Write `transform.json`: 4x4 matrix original -> unit, and the offset and scale it is made of."""
+def write_transform(path: Path, transform: Transform, stretch: Stretch | None = None) -> None:
+    """Write `transform.json`: 4x4 matrix original -> unit, and the offset and scale it is made of.
+
+    stretch: how a virtual shape was made, of which the original frame is that after the stretch.
+    """
     matrix = transform.matrix()
     values = {"matrix": matrix, "offset": transform.offset, "scale": transform.scale, "mode": transform.mode}
-    write_json(path, values)
+    extra = {"stretch": {"before": stretch.before, "after": stretch.after}} if stretch else {}
+    write_json(path, values | extra)
 
 
 def read_transform(path: Path) -> Transform:
     """The transform that `write_transform` wrote, bit by bit."""
     values = read_json(path)
     return Transform(np.array(values["offset"], dtype=np.float64), values["scale"], values["mode"])
+
+
+def read_stretch(path: Path) -> Stretch | None:
+    """How a virtual shape was made of its original, from its `transform.json`; None of another shape."""
+    cuts = read_json(path).get("stretch")
+    return Stretch(np.array(cuts["before"]), np.array(cuts["after"])) if cuts else None
 
 
 def read_normalization(path: Path) -> Transform:

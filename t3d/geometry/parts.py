@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from t3d.errors import DataError
 from t3d.geometry.mesh import Mesh, bounds, concatenate, face_areas, weld
 from t3d.geometry.shading import Floats, Texture, decode
+from t3d.geometry.stretch import Stretch
 
 GREY = (0.5, 0.5, 0.5, 1.0)
 """Linear colour of what has no material: a light neutral grey, 188 of 255 in sRGB."""
@@ -63,6 +64,13 @@ def same_surface(parts: Sequence[Part], mesh: Mesh) -> bool:
     ours, theirs = bounds(joined), bounds(mesh)
     near = np.abs(ours - theirs).max() < 1e-3 * np.linalg.norm(theirs[1] - theirs[0])
     return bool(near and face_areas(joined).sum() > 0.99 * face_areas(mesh).sum())
+
+
+def stretched(part: Part, stretch: Stretch) -> Part:
+    """A part with its vertices moved, its normals turned with the surface and its faces still outside."""
+    mesh = stretch.stretched(Mesh(part.vertices, part.faces))
+    normals = None if part.normals is None else part.normals / stretch.slopes(part.vertices)
+    return replace(part, vertices=mesh.vertices, faces=mesh.faces, normals=normals)
 
 
 class Corners:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from t3d.models import losses
 from t3d.models.decoder import STAGES, Decoder, DecoderConfig, build_decoder
+from t3d.models.fitting import group
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import (
     Progress,
@@ -62,6 +63,8 @@ class CodesPlan:
     log_every: int
     gpu: bool
     precision: str
+    code_noise: float = 0.0
+    weight_decay: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,21 +94,35 @@ class Trained:
 class AutoDecoder(nn.Module):
     """Decoder and codes; forward is the training pass, so that it can be wrapped for several GPUs.
 
-    lengths: about how long codes are at first, and at most.
+    lengths: about how long codes are at first, and at most; mean: what they are added to at first, (C,);
+    noise: about how long what each pass adds to them is.
     """
 
-    def __init__(self, decoder: Decoder, shapes: int, lengths: tuple[float, float], seed: int) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        shapes: int,
+        lengths: tuple[float, float],
+        seed: int,
+        mean: Tensor | None = None,
+        noise: float = 0.0,
+    ) -> None:
         super().__init__()
         self.decoder = decoder
-        size, (length, self.bound) = decoder.config.code, lengths
-        start = torch.randn(shapes, size, generator=generator(torch.device("cpu"), seed, 2))
-        self.codes = nn.Embedding(shapes, size, _weight=start * (length / math.sqrt(size)))
+        size, (length, self.bound), self.noise = decoder.config.code, lengths, noise
+        draws = torch.randn(shapes, size, generator=generator(torch.device("cpu"), seed, 2))
+        start = draws * (length / math.sqrt(size))
+        self.codes = nn.Embedding(shapes, size, _weight=start if mean is None else start + mean)
         self.bound_codes()
 
     def forward(self, shapes: Tensor, points: Tensor, draws: torch.Generator) -> Out:
         """Values and warped points of the four stages (see `Decoder.training_forward`), and codes (B, C)."""
         codes = self.codes(shapes)
-        values, warped = self.decoder.training_forward(points, codes, draws)
+        noisy = codes
+        if self.noise:
+            drawn = torch.randn(codes.shape, generator=draws, device=codes.device)
+            noisy = codes + drawn * (self.noise / math.sqrt(codes.shape[-1]))
+        values, warped = self.decoder.training_forward(points, noisy, draws)
         return values, warped, codes
 
     @torch.no_grad()
@@ -126,8 +143,12 @@ def train_codes(
     seed: int,
     scratch: Path | None,
     progress: Progress,
+    start: tuple[Decoder, NDArray[np.float32]] | None = None,
 ) -> Trained:
     """Run phase 1 to its end, or on from where a killed run left it in `scratch`.
+
+    start: a decoder of these sizes to go on from, and its mean code (C,), at which all codes begin: fitted
+    ones would cost as many evaluations as a short training, in which they are found anyway.
 
     On the CPU in float32 the result is decided by the arguments, however often the run was interrupted. A
     batch that does not fit into memory is computed in parts; without dropout that changes rounding only.
@@ -137,9 +158,9 @@ def train_codes(
     facts["memory_gb"] = memory_needed(config, plan, len(samples)) / 1e9
     log.info("phase 1 needs about %.2g GB of memory", facts["memory_gb"])
     accelerator = open_accelerator(plan.gpu, plan.precision)
-    model = AutoDecoder(
-        build_decoder(config, seed), len(samples), (plan.code_start, plan.code_bound), seed
-    ).to(accelerator.device)
+    decoder, mean = (start[0], torch.from_numpy(start[1])) if start else (build_decoder(config, seed), None)
+    lengths = (plan.code_start, plan.code_bound)
+    model = AutoDecoder(decoder, len(samples), lengths, seed, mean, plan.code_noise).to(accelerator.device)
     run = Run(model, _optimizer(model, plan), scratch)
     run.resume()
     steps = _Steps(model, run, samples, plans, seed, accelerator)
@@ -237,8 +258,9 @@ def _optimizer(model: AutoDecoder, plan: CodesPlan) -> torch.optim.Optimizer:
         (model.decoder.template, plan.lr_template),
         (model.codes, plan.lr_codes),
     ]
-    return torch.optim.Adam(
-        [{"params": part.parameters(), "lr": rate, "base": rate} for part, rate in groups]
+    decays = (plan.weight_decay, plan.weight_decay, 0.0)
+    return torch.optim.AdamW(
+        [group(part, rate, decay) for (part, rate), decay in zip(groups, decays, strict=True)]
     )
 
 

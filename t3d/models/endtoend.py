@@ -81,7 +81,7 @@ class EndToEnd(nn.Module):
 def train_end_to_end(
     data: tuple[Scenes, Scenes],
     encoder: Encoder,
-    config: DecoderConfig,
+    config: DecoderConfig | Decoder,
     plans: tuple[EndToEndPlan, LossPlan],
     seed: int,
     scratch: Path | None,
@@ -89,15 +89,20 @@ def train_end_to_end(
 ) -> tuple[EndToEnd, list[Row]]:
     """The network that reconstructed the validation shapes best (the last one where there are none), curves.
 
-    data: training and validation. The decoder starts from nothing. Losses are those of phase 1, the weight
+    data: training and validation. config: sizes of a decoder that starts from nothing, or a trained one that
+    belongs to the encoder, whose codes are then left as they are. Losses are those of phase 1, the weight
     of the codes' length being on what the encoder says.
     """
     (train, val), (plan, weights) = data, plans
     accelerator = open_accelerator(plan.gpu, plan.precision)
     device = accelerator.device
     set_training(encoder, plan.norms)
-    start_codes(encoder, train.views, plan.code_start)
-    model = EndToEnd(encoder, build_decoder(config, seed)).to(device)
+    if isinstance(config, DecoderConfig):
+        start_codes(encoder, train.views, plan.code_start)
+        decoder = build_decoder(config, seed)
+    else:
+        decoder = config
+    model = EndToEnd(encoder, decoder).to(device)
     run = Run(model, _optimizer(model, plan), scratch)
     run.resume()
     mine = (accelerator.process_index, accelerator.num_processes)

@@ -110,13 +110,39 @@ def save(folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean_co
 
 def load(folder: Path, device: str = "cpu") -> Network:
     """Read a network folder; raises `StoreError` when files, keys or shapes are not exactly as expected."""
+    return Network(*_read(folder)).to(device)
+
+
+def _read(folder: Path) -> tuple[str, Decoder, Encoder, Floats]:
     config = read_config(folder, FORMAT)
     decoder = Decoder(DecoderConfig(**config["decoder"]))
     encoder = Encoder(EncoderConfig(**config["encoder"]), decoder.config.code)
     weights = nn.ModuleDict({"decoder": decoder, "encoder": encoder})
     load_weights(weights, folder / "model.safetensors")
-    mean_code = np.array(config["mean_code"], np.float32)
-    return Network(config["variant"], decoder, encoder, mean_code).to(device)
+    return config["variant"], decoder, encoder, np.array(config["mean_code"], np.float32)
+
+
+class Start(NamedTuple):
+    """What a training goes on from: a decoder, its mean code (C,), an encoder where there is one."""
+
+    decoder: Decoder
+    mean_code: Floats
+    encoder: Encoder | None
+
+
+def read_start(files: Sequence[Path]) -> Start | None:
+    """The network that `files` are of, in a folder of a network or of phase 1; None without files.
+
+    Raises `StoreError` as `load` does.
+    """
+    if not files:
+        return None
+    folder = files[0].parent
+    if (folder / "decoder.safetensors").exists():
+        decoder, codes, _ = load_codes(folder)
+        return Start(decoder, np.mean(list(codes.values()), axis=0), None)
+    _, decoder, encoder, mean_code = _read(folder)
+    return Start(decoder, mean_code, encoder)
 
 
 Named = tuple[Sequence[str], NDArray[np.float32]]

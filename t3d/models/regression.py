@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, set_training, to_float
 from t3d.models.fitting import LoopPlan, fit, group
+from t3d.models.network import transfer
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
 from t3d.models.views import Augmentation, Views, augment, load_views
 
@@ -58,16 +59,20 @@ def train_encoder(
     seed: int,
     scratch: Path | None,
     progress: Progress,
+    start: Encoder | None = None,
 ) -> tuple[Encoder, list[Row]]:
     """The encoder that did best on the validation views (the last one where there are none), and curves.
 
-    data: training and validation. The loss is the L1 distance of codes, summed over their numbers and
-    averaged over images, as published. Stops when `patience` validations in a row brought nothing.
+    data: training and validation. start: an encoder of which it takes over the tensors that fit. The loss is
+    the L1 distance of codes, summed over their numbers and averaged over images, as published. Stops when
+    `patience` validations in a row brought nothing.
     """
     train, val = data
     accelerator = open_accelerator(plan.gpu, plan.precision)
     device = accelerator.device
     encoder = build_encoder(config, train.codes.shape[1], plan.pretrained, seed).to(device)
+    if start:
+        transfer(encoder, start.state_dict())
     encoder.backbone.requires_grad_(not plan.freeze)
     run = Run(encoder, torch.optim.AdamW([group(encoder, plan.lr, plan.weight_decay)]), scratch)
     run.resume()

@@ -175,6 +175,7 @@ class _Builder:
             return {
                 part: {one: (node.name, one) for one in sorted(shapes_of(type(need.each)(part), self.parts))}
                 for part in names or self.parts
+                if part in self.parts
             }
         return (node.name, shape if node.stage.per == "shape" else "")
 

@@ -107,7 +107,7 @@ def stage(  # noqa: PLR0913 - a declaration: every argument is one fact about th
     makes: str | None = None,
     command: str | None = None,
     variants: tuple[str, ...] = (),
-    parts: tuple[str, ...] = ("train", "val", "test"),
+    parts: tuple[str, ...] = ("train", "virtual", "val", "test"),
     files: tuple[str, ...] = (),
     resource: str | None = None,
     timeout: float | None = 1800.0,

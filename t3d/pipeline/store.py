@@ -63,7 +63,7 @@ def folder_name(shape: str) -> str:
     """A shape id as one folder name: letters of any script, spaces and dots stay; the rest is quoted."""
     if shape == "":
         return WHOLE_SET
-    name = "".join(one if one.isalnum() or one in " -_.()+" else quote(one, safe="") for one in shape)
+    name = "".join(one if one.isalnum() or one in " -_.()+~" else quote(one, safe="") for one in shape)
     if name.startswith((".", "_")):
         name = quote(name[0], safe="").replace(".", "%2E").replace("_", "%5F") + name[1:]
     if len(name.encode()) > 200:

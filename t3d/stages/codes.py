@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from t3d.datasets.start import check_start
 from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
 
 
@@ -29,6 +30,9 @@ class Params:
     """Share of the template's hidden values dropped in training (DIT specs)."""
     init: Literal["published", "intended"] = "published"
     """First weights of the LSTM: "published" (torch's default, as DIT really ran) or "intended"."""
+    start: tuple[Path, ...] = ()
+    """Files of a trained network to go on from, `--init` names them; its decoder, and its mean code for
+    every shape. None: begin anew."""
     clamp: float = 0.1
     """Distances beyond this, in unit-frame lengths, count as this (DIT specs, ClampingDistance)."""
     pointwise: float = 0.005
@@ -65,6 +69,11 @@ class Params:
     little training does not undo of it is noise to phase 2."""
     code_bound: float = 1.0
     """Greatest length of a code (seed and DIT specs, CodeBound)."""
+    code_noise: float = 0.0
+    """Length of the noise added to a code at each step, about: similar codes then say similar shapes
+    (published: none)."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay of warp and template (published: none)."""
     fit_iterations: int = 800
     """Iterations to find the code of a validation shape (DIT `reconstruct_deep_implicit_templates.py`)."""
     fit_points: int = 8_000
@@ -78,6 +87,9 @@ class Params:
     precision: Literal["no", "bf16"] = "no"
     """Mixed precision of accelerate: "no" or "bf16"."""
 
+    def __post_init__(self) -> None:
+        check_start(self.start, self)
+
 
 @stage(
     per="set",
@@ -87,7 +99,7 @@ class Params:
     timeout=None,
 )
 def codes(
-    sdf: Annotated[Parts, Each("train", "val")],
+    sdf: Annotated[Parts, Each("train", "virtual", "val")],
     *,
     out: Path,
     params: Params,
@@ -97,17 +109,20 @@ def codes(
     threads: int,
 ) -> Facts:
     """Learn the category's template, its warp, and a code for every training shape."""
+    from t3d.datasets.virtual import learned
     from t3d.models import codes as phase
     from t3d.models.decoder import DecoderConfig
-    from t3d.models.network import save_codes
+    from t3d.models.network import read_start, save_codes
     from t3d.models.samples import Samples
     from t3d.models.training import chosen, thread_count, write_curves
 
-    train, val = Samples(sdf["train"]), Samples(sdf.get("val", {}))
+    train, val = Samples(learned(sdf)), Samples(sdf.get("val", {}))
     plans = (chosen(phase.CodesPlan, params), chosen(phase.LossPlan, params))
     with thread_count(threads):
+        start = read_start(params.start)
+        first = start and (start.decoder, start.mean_code)
         trained = phase.train_codes(
-            train, chosen(DecoderConfig, params), plans, train_seed, scratch, progress
+            train, chosen(DecoderConfig, params), plans, train_seed, scratch, progress, first
         )
         val_codes, val_loss = phase.fit_codes(trained.decoder, val, chosen(phase.FitPlan, params), train_seed)
     save_codes(out, trained.decoder, (train.ids, trained.codes), (val.ids, val_codes))

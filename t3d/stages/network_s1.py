@@ -20,6 +20,9 @@ class Params:
     pretrained: str = "none"
     """Weights to start from, a name known to transformers or a folder; they bring the settings of their
     architecture (seed: ImageNet)."""
+    start: tuple[Path, ...] = ()
+    """Files of a trained network to go on from, `--init` names them; its encoder as far as it fits. None:
+    begin anew."""
     freeze: bool = False
     """Leave the backbone as it came; only the last layer learns (seed: all learns)."""
     norms: Literal["batch", "fixed"] = "batch"
@@ -73,7 +76,7 @@ class Params:
 )
 def network_s1(
     codes: Path,
-    views: Annotated[Parts, Each("train", "val")],
+    views: Annotated[Parts, Each("train", "virtual", "val")],
     *,
     out: Path,
     params: Params,
@@ -83,6 +86,7 @@ def network_s1(
     threads: int,
 ) -> Facts:
     """Train an image encoder to give the codes of phase 1; with the decoder it is a network."""
+    from t3d.datasets.virtual import learned
     from t3d.models import network, regression
     from t3d.models.encoder import encoder_config
     from t3d.models.fitting import summary
@@ -91,12 +95,15 @@ def network_s1(
     decoder, *named = network.load_codes(codes)
     config, plan = encoder_config(params), chosen(regression.RegressionPlan, params)
     with thread_count(threads):
-        parts = zip(("train", "val"), named, strict=True)
+        read = zip(("train", "val"), (learned(views), views.get("val", {})), named, strict=True)
         train, val = (
-            regression.targets(views.get(part, {}), of, params.levels, config.input_size, scratch / part)
-            for part, of in parts
+            regression.targets(shapes, of, params.levels, config.input_size, scratch / part)
+            for part, shapes, of in read
         )
-        encoder, rows = regression.train_encoder((train, val), config, plan, train_seed, scratch, progress)
+        start = network.read_start(params.start)
+        encoder, rows = regression.train_encoder(
+            (train, val), config, plan, train_seed, scratch, progress, start and start.encoder
+        )
     network.save(out, "s1", decoder, encoder, train.codes.mean(0).numpy())
     write_curves(out / "curves.csv", rows)
     (out / "curves-codes.csv").write_bytes((codes / "curves.csv").read_bytes())

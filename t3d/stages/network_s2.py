@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from t3d.datasets.start import check_start
 from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
 
 
@@ -29,6 +30,9 @@ class Params:
     """Share of the template's hidden values dropped in training, as `codes.dropout`."""
     init: Literal["published", "intended"] = "published"
     """First weights of the LSTM, as `codes.init`."""
+    start: tuple[Path, ...] = ()
+    """Files of a trained network to go on from, `--init` names them; its decoder, and its encoder as far
+    as it fits. None: begin anew."""
     clamp: float = 0.1
     """Distances beyond this, in unit-frame lengths, count as this, as `codes.clamp`."""
     pointwise: float = 0.005
@@ -87,6 +91,9 @@ class Params:
     precision: Literal["no", "bf16"] = "no"
     """Mixed precision of accelerate: "no" or "bf16"."""
 
+    def __post_init__(self) -> None:
+        check_start(self.start, self)
+
 
 @stage(
     per="set",
@@ -100,8 +107,8 @@ class Params:
 )
 def network_s2(
     pretrain: Path,
-    sdf: Annotated[Parts, Each("train", "val")],
-    views: Annotated[Parts, Each("train", "val")],
+    sdf: Annotated[Parts, Each("train", "virtual", "val")],
+    views: Annotated[Parts, Each("train", "virtual", "val")],
     *,
     out: Path,
     params: Params,
@@ -112,6 +119,8 @@ def network_s2(
     threads: int,
 ) -> Facts:
     """Train decoder and image encoder together, from single views to signed distances."""
+    from t3d.datasets.virtual import learned
+    from t3d.errors import UsageError
     from t3d.models import endtoend, network
     from t3d.models.codes import LossPlan
     from t3d.models.decoder import DecoderConfig
@@ -120,14 +129,19 @@ def network_s2(
 
     encoder, transfer = network.load_encoder(pretrain, params.code, train_seed)
     plans = (chosen(endtoend.EndToEndPlan, params), chosen(LossPlan, params))
-    size = encoder.config.input_size
+    size, start = encoder.config.input_size, network.read_start(params.start)
+    if start:
+        if start.encoder is None:
+            raise UsageError(f"{params.start[0].parent}: phase 1 alone, without an encoder; name a network")
+        transfer = network.transfer(encoder, start.encoder.state_dict())
+    first = start.decoder if start else chosen(DecoderConfig, params)
     with thread_count(threads):
+        read = {"train": (learned(sdf), learned(views)), "val": (sdf.get("val", {}), views.get("val", {}))}
         train, val = (
-            endtoend.scenes(sdf.get(part, {}), views.get(part, {}), params.levels, size, scratch / part)
-            for part in ("train", "val")
+            endtoend.scenes(*read[part], params.levels, size, scratch / part) for part in ("train", "val")
         )
         model, rows = endtoend.train_end_to_end(
-            (train, val), encoder, chosen(DecoderConfig, params), plans, train_seed, scratch, progress
+            (train, val), encoder, first, plans, train_seed, scratch, progress
         )
         mean = endtoend.mean_code(model.encoder, train.views)
     network.save(out, variant, model.decoder, model.encoder, mean)

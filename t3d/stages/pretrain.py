@@ -78,7 +78,7 @@ class Params:
     timeout=None,
 )
 def pretrain(
-    views: Annotated[Parts, Each("train", "val")],
+    views: Annotated[Parts, Each("train", "virtual", "val")],
     *,
     out: Path,
     params: Params,
@@ -89,6 +89,7 @@ def pretrain(
     threads: int,
 ) -> Facts:
     """Train an image encoder by contrast; for `s2-none` write it as it is before any training."""
+    from t3d.datasets.virtual import learned
     from t3d.models import network, pretraining
     from t3d.models.encoder import encoder_config
     from t3d.models.fitting import summary
@@ -99,8 +100,8 @@ def pretrain(
     method = variant.removeprefix("s2-")
     with thread_count(threads):
         train, val = (
-            load_views(views.get(part, {}), params.levels, config.input_size, scratch / part)
-            for part in ("train", "val")
+            load_views(shapes, params.levels, config.input_size, scratch / part)
+            for part, shapes in (("train", learned(views)), ("val", views.get("val", {})))
         )
         encoder, rows = pretraining.pretrain(
             method, (train, val), (config, params.pretrained), plan, train_seed, scratch, progress

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from t3d.geometry.normalize import Transform
     from t3d.geometry.parts import Part
     from t3d.geometry.recipe import Level, View
+    from t3d.geometry.stretch import Stretch
 
     Levels = dict[str, list[View]]
 
@@ -87,7 +88,7 @@ def views(
     shows is a DataError.
     """
     from t3d.datasets.cameras import depth_unit, write_cameras
-    from t3d.datasets.formats import read_transform
+    from t3d.datasets.formats import read_stretch, read_transform
     from t3d.datasets.images import write_png
     from t3d.datasets.meshes import read_ply
     from t3d.geometry import rasterize, raycast
@@ -98,7 +99,8 @@ def views(
     box = bounds(shape)
     diagonal = float(((box[1] - box[0]) ** 2).sum() ** 0.5)
     drawn = _views(params, shape, box.mean(axis=0), diagonal, rng)
-    parts, warnings = _parts(appearance, shape, transform)
+    stretch = read_stretch(mesh / "transform.json")
+    parts, warnings = _parts(appearance, shape, transform, stretch)
     unit = depth_unit(drawn)
     renderer = {"raycast": raycast, "pyrender": rasterize}[params.backend].Renderer(parts, threads)
     images = _render(renderer, drawn, params.maps, unit, out)
@@ -148,19 +150,22 @@ def _levels(params: Params) -> "dict[str, Level]":
     }
 
 
-def _parts(appearance: Path, shape: "Mesh", transform: "Transform") -> "tuple[list[Part], list[str]]":
+def _parts(
+    appearance: Path, shape: "Mesh", transform: "Transform", stretch: "Stretch | None"
+) -> "tuple[list[Part], list[str]]":
     """What to draw, in the unit frame, and warnings; the bare mesh where its looks are unusable."""
     from dataclasses import replace
 
     from t3d.datasets.appearance import load_appearance
     from t3d.errors import DataError
-    from t3d.geometry.parts import plain, same_surface
+    from t3d.geometry.parts import plain, same_surface, stretched
 
     try:
         looks = load_appearance(appearance)
     except DataError as error:
         return plain(shape), [f"drawn in grey: {error}"]
-    parts = [replace(part, vertices=transform.apply(part.vertices)) for part in looks.parts]
+    parts = [stretched(part, stretch) for part in looks.parts] if stretch else looks.parts
+    parts = [replace(part, vertices=transform.apply(part.vertices)) for part in parts]
     if not same_surface(parts, shape):
         return plain(shape), [
             *looks.warnings,

@@ -148,6 +148,23 @@ def test_dry_run_and_graph_run_nothing(sofas):
     assert "reconstructions[s1]" in (sofas / "graph.svg").read_text()
 
 
+def test_virtual_shapes_are_counted_apart(sofas):
+    found = t3d("run --data data --work virtual --dry-run --set split.virtual=2", sofas)
+    assert "sdf: 0 kept, 3 real + 6 virtual to make" in found.stdout
+    assert "surface: 0 kept, 4 to make" in found.stdout, "they are never scored"
+
+
+def test_a_network_that_is_none_or_does_not_fit_is_one_line(sofas):
+    (sofas / "model").mkdir()
+    decoder = '"code": 64, "hidden": 64, "steps": 4, "width": 96, "depth": 4'
+    text = f'{{"format": "t3d-network", "variant": "s1", "decoder": {{{decoder}}}}}'
+    (sofas / "model" / "config.json").write_text(text)
+    for init, message in (("model", "has code=64; set these too"), ("data", "neither a run file nor")):
+        found = t3d(f"run --data data --work other --init {init}", sofas)
+        assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+        assert message in found.stderr
+
+
 def test_without_data_the_first_line_says_so(tmp_path):
     found = t3d("split --workers 0", tmp_path)
     assert found.stderr.startswith("no data set named (--data): using procedural sofa shapes")

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import trimesh
 
 from t3d.errors import DataError
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.parts import Corners, Material, Part, join, plain, same_surface
+from t3d.geometry.parts import Corners, Material, Part, join, plain, same_surface, stretched
 from t3d.geometry.shading import decode
+from t3d.geometry.stretch import Stretch
 
 TRIANGLE = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
 FACE = np.array([[0, 1, 2]])
@@ -110,3 +112,16 @@ def test_same_surface_tells_a_lost_part_and_another_place():
     assert not same_surface([parts[0], Part(TRIANGLE + 1.1, FACE)], mesh)
     assert not same_surface([Part(TRIANGLE / 2, FACE), Part(TRIANGLE / 2 + 1.5, FACE)], mesh)
     assert not same_surface([Part(TRIANGLE * np.nan, FACE)], mesh)
+
+
+def test_normals_of_a_stretched_ball_are_those_of_the_ellipsoid():
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    points, factors = np.asarray(ball.vertices), np.array([-2.0, 0.5, 1.0])
+    cuts = np.tile([-1.0, 1.0], (3, 1))
+    made = stretched(Part(points, np.asarray(ball.faces), points), Stretch(cuts, cuts * factors[:, None]))
+    assert np.allclose(made.vertices, points * factors)
+    wanted = made.vertices / factors**2  # gradient of x^2 / a^2 + y^2 / b^2 + z^2 / c^2
+    assert np.allclose(np.cross(made.normals, wanted), 0, atol=1e-12)
+    corners = made.vertices[made.faces]
+    planes = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert (np.einsum("fi,fi->f", planes, corners.mean(axis=1)) > 0).all(), "faces look outside"

@@ -130,3 +130,26 @@ def test_no_validation_shapes(data: Data, tmp_path: Path) -> None:
 
 GOLDEN_RECONSTRUCTION = 0.0228842
 GOLDEN_CODE = 1.27139
+
+
+def test_virtual_shapes_get_codes_too(data: Data, tmp_path: Path) -> None:
+    parts = {**data, "virtual": {"a~1": data["val"]["v"]}}
+    facts = _make(parts, tmp_path, iterations=4)
+    assert set(load_codes(tmp_path / "out")[1]) == {"a", "b", "c", "a~1"}
+    assert facts["shapes"] == 4
+
+
+def test_it_goes_on_from_a_trained_decoder(data: Data, tmp_path: Path) -> None:
+    first = _make(data, tmp_path / "first")
+    files = tuple(
+        tmp_path / "first/out" / name for name in ("decoder.safetensors", "config.json", "codes.npz")
+    )
+    rows = []
+    for name, start in (("anew", ()), ("on", files)):
+        _make(data, tmp_path / name, iterations=25, start=start)
+        with (tmp_path / name / "out" / "curves.csv").open() as file:
+            rows.append(float(next(csv.DictReader(file))["rec"]))
+    assert rows[1] < 0.8 * rows[0]
+    assert first["reconstruction"] < rows[1]
+    with pytest.raises(ValueError, match="has code=4; set these too"):
+        replace(TINY, code=5, start=files)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from t3d.datasets.formats import read_json, read_transform
+from t3d.datasets.formats import read_json, read_stretch, read_transform
 from t3d.datasets.meshes import read_ply
 from t3d.errors import DataError
 from t3d.geometry.mesh import volume
@@ -16,9 +16,10 @@ from t3d.stages.mesh import Params, mesh
 MESHES = Path(os.environ.get("T3D_TEST_MESHES", Path(__file__).parents[3] / "shared" / "meshes"))
 
 
-def run(source, out, **params):
+def run(source, out, shape="a", seed=0, **params):
     out.mkdir()
-    return mesh(source, out=out, params=Params(**params), rng=np.random.default_rng(0), threads=1)
+    rng = np.random.default_rng(seed)
+    return mesh(source, out=out, params=Params(**params), rng=rng, threads=1, shape=shape)
 
 
 def test_an_inverted_box_far_away_comes_out_clean_and_goes_back(tmp_path):
@@ -73,6 +74,26 @@ def test_the_same_file_gives_the_same_bytes(tmp_path):
     run(tmp_path / "torus.obj", tmp_path / "two")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_a_virtual_shape_is_its_original_stretched_and_can_be_made_again(tmp_path):
+    box = trimesh.creation.box(extents=(4, 2, 1))
+    box.apply_translation((7, 8, 9))
+    box.export(tmp_path / "box.ply")
+    run(tmp_path / "box.ply", tmp_path / "real")
+    for name, seed in (("one", 3), ("again", 3), ("other", 4)):
+        run(tmp_path / "box.ply", tmp_path / name, shape="a~1", seed=seed, stretch=0.5)
+    real, one, again, other = (
+        (tmp_path / name / "mesh.ply").read_bytes() for name in ("real", "one", "again", "other")
+    )
+    assert one == again
+    assert len({real, one, other}) == 3
+    assert read_stretch(tmp_path / "real" / "transform.json") is None
+    stretch = read_stretch(tmp_path / "one" / "transform.json")
+    transform, made = read_transform(tmp_path / "one" / "transform.json"), read_ply(tmp_path / "one/mesh.ply")
+    assert volume(made) > 0
+    wanted = transform.apply(stretch.apply(box.vertices))
+    assert np.allclose(np.sort(made.vertices, axis=0), np.sort(wanted, axis=0))
 
 
 def test_a_file_without_faces_is_a_data_error(tmp_path):

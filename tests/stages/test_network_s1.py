@@ -136,3 +136,19 @@ def test_without_validation_shapes_the_last_weights_count(made: tuple[Path, View
 
 
 GOLDEN_VALIDATION = 0.128021
+
+
+def test_it_goes_on_from_a_trained_encoder(made: tuple[Path, Views], tmp_path: Path) -> None:
+    first = _make(made, tmp_path / "first", iterations=200)
+    files = tuple(tmp_path / "first/out" / name for name in ("model.safetensors", "config.json"))
+    found = _make(made, tmp_path / "on", iterations=1, lr=0.0, start=files, validate_every=1)
+    anew = _make(made, tmp_path / "anew", iterations=1, lr=0.0, validate_every=1)
+    assert found["validation"] < 0.5 * (first["validation"] + anew["validation"])
+
+
+def test_it_learns_from_virtual_shapes_too(made: tuple[Path, Views], tmp_path: Path) -> None:
+    codes, views = made
+    train = dict(views["train"])
+    virtual = {name: train.pop(name) for name in ("s10", "s12")}
+    facts = _make((codes, {**views, "train": train, "virtual": virtual}), tmp_path, iterations=1)
+    assert facts["views"] == 48

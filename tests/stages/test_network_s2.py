@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from t3d.datasets.start import SIZES
+from t3d.errors import UsageError
+from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_backbone, resnet_settings
-from t3d.models.network import load, save_encoder
+from t3d.models.network import load, save_codes, save_encoder
 from t3d.stages.network_s2 import Params, network_s2
 
 TINY = replace(
@@ -132,3 +135,20 @@ def test_without_validation_shapes_the_last_weights_count(
 
 
 GOLDEN_VALIDATION = 0.156075
+
+
+def test_it_goes_on_from_a_trained_network(given: tuple[Path, Folders, Folders], tmp_path: Path) -> None:
+    first = _make(given, tmp_path / "first", iterations=150, validate_every=50)
+    files = tuple(tmp_path / "first/out" / name for name in ("model.safetensors", "config.json"))
+    found = _make(given, tmp_path / "on", iterations=2, validate_every=1, start=files, lr_encoder=0.0)
+    anew = _make(given, tmp_path / "anew", iterations=2, validate_every=1)
+    assert found["tensors_new"] == []
+    assert found["validation"] < 0.5 * (first["validation"] + anew["validation"])
+
+
+def test_it_does_not_go_on_from_phase_1_alone(given: tuple[Path, Folders, Folders], tmp_path: Path) -> None:
+    config = DecoderConfig(**{name: getattr(TINY, name) for name in SIZES})
+    save_codes(tmp_path, build_decoder(config, 0), (("a",), np.zeros((1, config.code), np.float32)), ((), []))
+    files = (tmp_path / "decoder.safetensors", tmp_path / "config.json", tmp_path / "codes.npz")
+    with pytest.raises(UsageError, match="phase 1 alone, without an encoder"):
+        _make(given, tmp_path / "s2", start=files)

@@ -78,3 +78,13 @@ def test_files_are_read_for_the_category(tmp_path):
 def test_settings_out_of_range(tmp_path, settings):
     with pytest.raises(UsageError, match="split: "):
         made(tmp_path, **settings)
+
+
+def test_virtual_shapes_are_a_part_of_their_own_made_of_training_shapes(tmp_path):
+    record, facts = made(tmp_path / "with", virtual=2)
+    plain, _ = made(tmp_path / "without")
+    assert record.pop("virtual") == [f"{shape}~{k}" for shape in plain["train"] for k in (1, 2)]
+    assert record == plain
+    assert facts["virtual"] == 72
+    with pytest.raises(UsageError, match="must not be negative"):
+        made(tmp_path / "negative", virtual=-1)

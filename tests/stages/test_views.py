@@ -22,6 +22,8 @@ from t3d.errors import DataError
 from t3d.geometry.cameras import look_at, project
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.geometry.normalize import unit_sphere
+from t3d.stages.mesh import Params as MeshParams
+from t3d.stages.mesh import mesh
 from t3d.stages.views import Params, views
 
 FEW = Params(views=4, size=64)
@@ -149,6 +151,22 @@ def test_materials_that_stand_elsewhere_are_not_used(tmp_path):
     assert facts["warnings"] == ["drawn in grey: its materials stand on another surface than the mesh"]
     rgb = np.asarray(Image.open(out / "easy/00.png")).astype(int)
     assert np.ptp(rgb, axis=2).max() == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_virtual_shape_is_seen_in_the_looks_of_its_original(tmp_path, seed):
+    table, folder = red_table(tmp_path), tmp_path / "mesh"
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    mesh(table, out=folder, params=MeshParams(stretch=1.0), rng=rng, threads=1, shape="table~1")
+    out, facts = run(tmp_path, table)
+    assert facts["warnings"] == []
+    mask, rgb = np.load(out / "masks.npz")["easy"][0], np.asarray(Image.open(out / "easy" / "00.png"))
+    red, green, _ = rgb[mask == 255].astype(int).mean(axis=0)
+    assert red > 2 * green
+    camera = read_cameras(out / "cameras.json")["easy"][0]
+    pixels, (rows, columns) = project(read_ply(folder / "mesh.ply").vertices, camera), np.nonzero(mask)
+    assert np.abs(pixels.min(axis=0) - [columns.min(), rows.min()]).max() < 1.5
 
 
 def test_unreadable_looks_leave_a_grey_shape(tmp_path):
