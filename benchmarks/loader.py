@@ -26,7 +26,7 @@ def _both() -> Row:
     import numpy as np
 
     from t3d.datasets.formats import write_samples
-    from t3d.models.pack import open_pack, write_pack
+    from t3d.models.pack import Extent, open_pack, write_pack
     from t3d.models.samples import Samples
 
     rng = np.random.default_rng(0)
@@ -36,8 +36,10 @@ def _both() -> Row:
             folder.mkdir()
             rows = rng.normal(size=(COUNT // 2, 4)).astype(np.float32)
             write_samples(folder / "samples.npz", rows, -rows)
-        write_pack(Path(name) / "pack", {"train": folders}, {}, COUNT, 8, ())
-        files, packed = Samples(folders), Samples(open_pack(Path(name) / "pack").samples("train"))
+        write_pack(
+            Path(name) / "pack", "ball", {"train": list(folders)}, folders, {}, Extent(COUNT, 0, 8, ())
+        )
+        files, packed = Samples(folders), Samples(open_pack(Path(name) / "pack").samples(folders))
 
         def whole() -> None:
             for folder in folders.values():

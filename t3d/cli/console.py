@@ -1,6 +1,8 @@
 """What people see: messages, the live table of a run, plain lines where there is no terminal."""
 
+import importlib.util
 import logging
+import re
 import sys
 import time
 from collections import Counter
@@ -11,6 +13,7 @@ from typing import Any
 import click
 
 from t3d.datasets.virtual import original
+from t3d.errors import UsageError
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 
@@ -175,7 +178,8 @@ def watch_of(plan: Plan, workers: int, quiet: bool) -> Any:
     """The watch that suits where standard error goes."""
     if quiet:
         return SilentWatch()
-    return LiveWatch(plan, workers) if sys.stderr.isatty() else PlainWatch(plan, workers)
+    live = sys.stderr.isatty() and importlib.util.find_spec("rich")  # training alone goes without
+    return LiveWatch(plan, workers) if live else PlainWatch(plan, workers)
 
 
 class SilentWatch:
@@ -211,6 +215,15 @@ def counted(shapes: Iterable[str]) -> str:
     """`12`, or `12 real + 48 virtual` where there are virtual shapes."""
     virtual = Counter(bool(original(shape)) for shape in shapes)
     return f"{virtual[False]} real + {virtual[True]} virtual" if virtual[True] else str(virtual[False])
+
+
+def bytes_of(text: str) -> int:
+    """The number of bytes in `64MiB`, `1.5 GB` or `2000`; raises UsageError for any other text."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([kKMGT]?)(i?)B?", text.strip())
+    if found is None:
+        raise UsageError(f"{text!r} is no size; write 64MiB, 1.5GB or a number of bytes")
+    number, prefix, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(prefix.upper() or " "))
 
 
 def grouped(pairs: Iterable[tuple[str, str]], most: int = 4) -> list[str]:

@@ -6,28 +6,34 @@ from typing import Any
 
 import click
 
-from t3d.cli.console import say
+from t3d.cli.console import bytes_of, say
 from t3d.cli.project import project_options
 from t3d.cli.store import planned
-from t3d.pipeline.plan import plan
+from t3d.errors import UsageError
+from t3d.pipeline.plan import Plan, plan
 from t3d.pipeline.store import folder_name
 
-_LAYOUTS, _HELP = click.Choice(("deepsdf", "seed")), "DeepSDF's data tree, or that of the method's authors."
-_layout = click.option("--layout", type=_LAYOUTS, required=True, help=_HELP)
+_TREES = "DeepSDF's data tree, or that of the method's authors"
+
+
+def _layout(*names: str, words: str) -> Any:
+    return click.option("--layout", type=click.Choice(names), required=True, help=words)
 
 
 @click.command()
 @click.argument("dest", type=click.Path(path_type=Path))
-@_layout
+@_layout("deepsdf", "seed", "pack", words=f"{_TREES}; or one file to train from elsewhere.")
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
+@click.option("--budget", metavar="SIZE", help="pack: size at most, such as 64MiB. [default: all there is]")
 @project_options
-def export(dest: Path, layout: str, force: bool, **options: Any) -> None:
-    """Samples, surfaces, views and split of the latest run as another project's data tree.
+def export(dest: Path, layout: str, force: bool, budget: str | None, **options: Any) -> None:
+    """Samples, surfaces, views and split of the latest run as another project's data tree, or as a pack.
 
-    Only what is made already is exported; what is missing is said.
+    Only what is made already is exported; what is missing is said. A pack is the file DEST, for `t3d train
+    --from DEST` where nothing but torch and its kin is installed.
     """
     from t3d.datasets.formats import read_json
-    from t3d.tasks.layouts import KINDS, Artifacts, export_tree
+    from t3d.tasks.layouts import KINDS, Artifacts, export_tree, summary
 
     project = planned(options, "split").project
     made = plan(project, [node for kind in KINDS[layout] for node in project.graph.targets(kind)])
@@ -37,14 +43,36 @@ def export(dest: Path, layout: str, force: bool, **options: Any) -> None:
             folders[outcome.node][outcome.shape] = Path(outcome.path)
     files = project.params["split"].files
     dataset = folder_name(next(iter(read_json(files[0]) if files else ()), "t3d"))
-    for line in export_tree(Artifacts(dataset, project.catalogue.name, folders, made.parts), dest, force):
+    artifacts = Artifacts(dataset, project.catalogue.name, folders, made.parts)
+    if layout == "pack":
+        say(_export_pack(made, artifacts, dest, bytes_of(budget or "0"), force))
+    elif budget:
+        raise UsageError("--budget is for --layout pack")
+    for line in summary(artifacts) if layout == "pack" else export_tree(artifacts, dest, force):
         say(line)
+
+
+def _export_pack(made: Plan, artifacts: Any, dest: Path, budget: int, force: bool) -> str:
+    """Write what the selected networks train on: images of their size, of their levels."""
+    from t3d.tasks.packs import export_pack
+
+    if dest.is_dir() or (dest.exists() and not force):
+        raise UsageError(f"{dest}: there already; name a new file, or --force")
+    project = made.project
+    nodes = project.graph.order(project.graph.targets("train"))
+    chosen = [project.params[node.stage.name] for node in nodes]
+    sizes = {one.input_size for one in chosen if hasattr(one, "input_size")}
+    if len(sizes) > 1:
+        raise UsageError(f"a pack has images of one size, the networks take {sorted(sizes)}: set input_size")
+    levels = tuple(sorted({level for one in chosen for level in getattr(one, "levels", ())}))
+    images = (sizes.pop(), levels)
+    return export_pack(dest, artifacts.category, made.parts, artifacts.folders, images, budget)
 
 
 @click.command("import")
 @click.argument("src", type=click.Path(path_type=Path))
 @click.argument("dest", type=click.Path(path_type=Path))
-@_layout
+@_layout("deepsdf", "seed", words=f"{_TREES}.")
 def import_(src: Path, dest: Path, layout: str) -> None:
     """A data folder DEST for --data out of another project's data tree SRC."""
     from t3d.tasks.layouts import import_tree

@@ -66,7 +66,11 @@ def _debug(_context: click.Context, _option: click.Parameter, chosen: bool) -> N
 
 _OPTIONS = (
     click.option(
-        "--data", metavar="PATH", help="ShapeNet layout, v1 or v2, or a folder of mesh files. [T3D_DATA]"
+        "--data",
+        "--from",
+        "data",
+        metavar="PATH",
+        help="ShapeNet layout, v1 or v2, a folder of mesh files, or a pack. [T3D_DATA]",
     ),
     click.option("--category", metavar="NAME", help="sofa, sofas, 04256520, or any folder name."),
     click.option("--splits", metavar="PATH", help="DeepSDF split JSON, or a folder of them."),
@@ -174,13 +178,12 @@ def preset_values(name: str) -> dict[str, Any]:
 
 def project_of(settings: Settings, command: str = "") -> Project:
     """The project: data set found or made, parameters resolved, graph of the selected variants."""
-    from t3d.datasets.catalogue import find_catalogue
     from t3d.datasets.splits import discover
     from t3d.datasets.start import start_values
 
     stages = stages_of(PACKAGE)
     data = Path(settings.data) if settings.data else _procedural(settings)
-    catalogue = find_catalogue(data, settings.category)
+    catalogue = _catalogue(data, settings)
     files = _split_files(settings) or discover(data, catalogue.name)
     split: dict[str, Any] = {
         "category": catalogue.name,
@@ -211,6 +214,23 @@ def project_of(settings: Settings, command: str = "") -> Project:
         allow_missing=settings.allow_missing,
         retry_failed=settings.retry_failed,
     )
+
+
+def is_pack(settings: Settings) -> bool:
+    """Whether the data set is one file."""
+    return bool(settings.data) and Path(settings.data or "").is_file()
+
+
+def _catalogue(data: Path, settings: Settings) -> Any:
+    if is_pack(settings):
+        from t3d.tasks.packs import find_pack
+
+        if settings.splits or settings.limit:
+            raise UsageError(f"{data}: a pack brings its own split; leave --splits and --limit out")
+        return find_pack(data, settings.category)
+    from t3d.datasets.catalogue import find_catalogue
+
+    return find_catalogue(data, settings.category)
 
 
 def variants_of(settings: Settings) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ can be written as they are read, and a torn file has no end.
 
 import itertools
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,37 +36,60 @@ ALIGNMENT = 64
 CAMERA = 19
 """Numbers of a camera: camera-to-world matrix by rows, focal length and principal point in image sides."""
 
-Folders = Mapping[str, Mapping[str, Path]]
-"""Artifacts by part of the split ("train", "val", "test") and shape id."""
+Folders = Mapping[str, Path]
+"""Folders of artifacts by shape id."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of every shape a pack holds.
+
+    samples: at most, evenly out of its file, outside and inside in the file's proportion. views: of a level
+    at most, evenly over its list. size: side of the images in pixels. levels: difficulties of the views.
+    """
+
+    samples: int
+    views: int
+    size: int
+    levels: tuple[str, ...]
 
 
 def write_pack(
-    path: Path, sdf: Folders, views: Folders, samples: int, size: int, levels: Sequence[str]
+    path: Path,
+    category: str,
+    split: Mapping[str, Sequence[str]],
+    sdf: Folders,
+    views: Folders,
+    extent: Extent,
 ) -> None:
-    """Write samples and views to one file; a shape may have either or both.
+    """Write what there is of the shapes of a split to one file; a shape may have samples, views, or both.
 
-    samples: most of a shape, evenly out of its file, outside and inside in the file's proportion. size: side
-    of the images in pixels. levels: difficulties of the views. Nothing stands at `path` before all of it
-    does; raises `DataError` where an artifact cannot be read.
+    Nothing stands at `path` before all of it does; raises `DataError` where an artifact cannot be read.
     """
-    split = {part: sorted({**sdf.get(part, {}), **views.get(part, {})}) for part in sorted({*sdf, *views})}
-    shapes = [(part, shape) for part, ids in split.items() for shape in ids]
-    sampled = [sdf.get(part, {}).get(shape) for part, shape in shapes]
-    viewed = [views.get(part, {}).get(shape) for part, shape in shapes]
-    draft = path.with_name(path.name + ".part")
-    with draft.open("wb") as file:
-        file.write(MAGIC)
-        arrays: dict[str, Any] = {}
-        add = _appender(file, arrays)
-        rows = [add("samples", _thinned(folder, samples), "<f4", (4,)) or (0, 0) for folder in sampled]
-        counts = [add("views", _pictures(one, levels, size), "|u1", (4, size, size)) for one in viewed]
-        angles = [add("cameras", _cameras(one, levels), "<f8", (CAMERA,)) for one in viewed]
-        if counts != angles:
-            raise DataError(f"{path}: views and cameras.json of a shape differ in number; render again")
-        index = {"levels": list(levels), "split": split, "arrays": arrays}
-        text = json.dumps({**index, "rows": rows, "views": counts}).encode()
-        file.write(text + TRAILER.pack(len(text), zlib.crc32(text), END))
-    draft.replace(path)
+    split = {part: sorted(split[part]) for part in sorted(split)}
+    shapes = [shape for ids in split.values() for shape in ids]
+    size, draft = extent.size, path.with_name(path.name + ".part")
+    try:
+        with draft.open("wb") as file:
+            file.write(MAGIC)
+            arrays: dict[str, Any] = {}
+            add = _appender(file, arrays)
+            rows = [
+                add("samples", _thinned(sdf.get(one), extent.samples), "<f4", (4,)) or (0, 0)
+                for one in shapes
+            ]
+            counts = [
+                add("views", _pictures(views.get(one), extent), "|u1", (4, size, size)) for one in shapes
+            ]
+            angles = [add("cameras", _cameras(views.get(one), extent), "<f8", (CAMERA,)) for one in shapes]
+            if counts != angles:
+                raise DataError(f"{path}: views and cameras.json of a shape differ in number; render again")
+            index = {"category": category, "levels": list(extent.levels), "split": split, "arrays": arrays}
+            text = json.dumps({**index, "rows": rows, "views": counts}).encode()
+            file.write(text + TRAILER.pack(len(text), zlib.crc32(text), END))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _appender(file: BinaryIO, arrays: dict[str, Any]) -> Any:
@@ -92,36 +117,45 @@ def _thinned(folder: Path | None, most: int) -> Iterator[NDArray[Any]]:
     total = sum(map(len, pair))
     for rows in pair:
         count = len(rows) if total <= most else max(len(rows) * most // total, min(1, len(rows)))
-        yield rows[np.arange(count) * len(rows) // max(count, 1)]
+        yield rows[_evenly(len(rows), count)]
 
 
-def _pictures(folder: Path | None, levels: Sequence[str], size: int) -> Iterator[NDArray[Any]]:
+def _evenly(there: int, count: int) -> NDArray[np.int64]:
+    """`count` places out of `there`, as far apart as can be; all of them where there are fewer."""
+    count = min(there, count)
+    return np.arange(count) * there // max(count, 1)
+
+
+def _pictures(folder: Path | None, extent: Extent) -> Iterator[NDArray[Any]]:
     if folder is None:
         return
-    for level in levels:
-        numbers = sorted(int(path.stem) for path in (folder / level).glob("*.png"))
+    for level in extent.levels:
+        there = sorted(int(path.stem) for path in (folder / level).glob("*.png"))
+        numbers = [there[place] for place in _evenly(len(there), extent.views)]
         pair = read_views(folder, level, numbers) if numbers else ()
-        planes = [to_input(pictures, size).numpy() for pictures in pair]
-        yield np.concatenate(planes, axis=1) if numbers else np.empty((0, 4, size, size), np.uint8)
+        planes = [to_input(pictures, extent.size).numpy() for pictures in pair]
+        yield np.concatenate(planes, axis=1) if numbers else np.empty((0, 4, *2 * (extent.size,)), np.uint8)
 
 
-def _cameras(folder: Path | None, levels: Sequence[str]) -> Iterator[NDArray[Any]]:
+def _cameras(folder: Path | None, extent: Extent) -> Iterator[NDArray[Any]]:
     found = read_cameras(folder / "cameras.json") if folder else {}
-    for level in levels if folder else ():
-        of_sides = [
-            [*c.c2w.ravel(), c.fl / c.width, c.cx / c.width, c.cy / c.height] for c in found.get(level, [])
-        ]
+    for level in extent.levels if folder else ():
+        there = found.get(level, [])
+        cameras = [there[place] for place in _evenly(len(there), extent.views)]
+        of_sides = [[*c.c2w.ravel(), c.fl / c.width, c.cx / c.width, c.cy / c.height] for c in cameras]
         yield np.array(of_sides, dtype=np.float64).reshape(-1, CAMERA)
 
 
 class Pack:
     """A data set that stays in its file; build it with `open_pack`.
 
-    `split` has the ids of each part, sorted; `levels` the difficulties; `size` is the images' side in pixels.
+    `category` is t3d's name of it; `split` has the ids of each part, sorted; `levels` the difficulties;
+    `size` is the images' side in pixels.
     """
 
     def __init__(self, path: Path, index: Mapping[str, Any]) -> None:
         self.path = path
+        self.category: str = index["category"]
         self.split: dict[str, list[str]] = index["split"]
         self.levels: tuple[str, ...] = tuple(index["levels"])
         self._index = index["arrays"]
@@ -132,19 +166,23 @@ class Pack:
         ends = np.cumsum([[sum(rows), sum(views)] for rows, views in self._counts.values()], axis=0)
         self._starts = dict(zip(shapes, [[0, 0], *ends[:-1].tolist()], strict=True))
 
-    def samples(self, part: str) -> dict[str, Pair]:
-        """`pos` and `neg` (N, 4) of the shapes of a part that have any: what `Samples` takes for folders."""
+    def has(self, shape: str, makes: str) -> bool:
+        """Whether there are samples ("sdf") or views ("views") of a shape."""
+        return sum(self._counts[shape][makes == "views"]) > 0
+
+    def samples(self, ids: Iterable[str]) -> dict[str, Pair]:
+        """`pos` and `neg` (N, 4) of those of the shapes that have any: what `Samples` takes for folders."""
         pairs = {}
-        for shape in self.split.get(part, []):
+        for shape in ids:
             (start, _), ((pos, neg), _) = self._starts[shape], self._counts[shape]
             rows = self._arrays["samples"][start : start + pos + neg]
             if len(rows):
                 pairs[shape] = (rows[:pos], rows[pos:])
         return pairs
 
-    def views(self, part: str, levels: Sequence[str]) -> Views:
-        """Views of the given levels of the shapes of a part that have any, as `load_views` orders them."""
-        ids = tuple(shape for shape in self.split.get(part, []) if sum(self._counts[shape][1]))
+    def views(self, ids: Iterable[str], levels: Sequence[str]) -> Views:
+        """Views of the given levels of those of the shapes that have any, as `load_views` orders them."""
+        ids = tuple(shape for shape in sorted(ids) if sum(self._counts[shape][1]))
         rows = [self._rows(shape, levels) for shape in ids]
         every = np.concatenate([np.zeros(0, np.int64), *rows])
         stored, together = self._arrays["views"], len(every) and len(every) == every[-1] - every[0] + 1
@@ -178,6 +216,13 @@ class Pack:
         starts = itertools.accumulate(counts[:-1], initial=self._starts[shape][1])
         spans = zip(self.levels, starts, counts, strict=True)
         return np.concatenate([np.arange(a, a + count) for level, a, count in spans if level in levels])
+
+
+def pack_of(sources: Mapping[str, Any]) -> Pack | None:
+    """The pack that artifacts are read from where it stands, all of them; None where they have folders."""
+    paths = {one for one in sources.values() if isinstance(one, os.PathLike)}
+    path = Path(paths.pop()) if len(paths) == 1 else None
+    return open_pack(path) if path and path.is_file() else None
 
 
 def open_pack(path: Path) -> Pack:

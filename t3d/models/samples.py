@@ -48,9 +48,13 @@ class Samples:
     """
 
     def __init__(self, shapes: Mapping[str, Path] | Mapping[str, Pair]) -> None:
+        from t3d.models.pack import pack_of
+
         self.ids = tuple(sorted(shapes))
+        pack = pack_of(shapes)
+        sources = pack.samples(self.ids) if pack else shapes
         self._open = functools.lru_cache(OPEN_FILES)(
-            lambda index: _open(self.ids[index], shapes[self.ids[index]])
+            lambda index: _open(self.ids[index], sources[self.ids[index]])
         )
 
     def __len__(self) -> int:

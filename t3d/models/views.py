@@ -75,8 +75,16 @@ def load_views(folders: Mapping[str, Path], levels: Sequence[str], size: int, ke
     """All views of the given shapes and levels, in the order of id, level and number.
 
     They are mapped from `kept`.images.npy and `kept`.masks.npy, made on first use, so that a set larger than
-    memory works and a resumed run need not read it again; None keeps them in memory.
+    memory works and a resumed run need not read it again; None keeps them in memory. Those of a pack are
+    mapped from it; `DataError` where they are of another size.
     """
+    from t3d.models.pack import pack_of
+
+    if pack := pack_of(folders):
+        if pack.size != size:
+            what = f"its images have {pack.size} pixels a side, the network takes {size}"
+            raise DataError(f"{pack.path}: {what}; export it again with these settings, or train with its")
+        return pack.views(folders, levels)
     ids = tuple(sorted(folders))
     listed = [(shape, level, _numbers(folders[shape] / level)) for shape in ids for level in levels]
     shapes = [

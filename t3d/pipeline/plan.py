@@ -88,6 +88,9 @@ def plan(project: Project, targets: Sequence[Node]) -> Plan:
 
 def _consider(made: Plan, builder: "_Builder", node: Node, shape: str) -> None:
     try:
+        if standing := builder.standing(node, shape):
+            made.decided[node.name, shape] = standing
+            return
         task = builder.task(node, shape)
     except DataError as error:
         failure = Failure(shape, node.stage.name, "data", str(error))
@@ -155,8 +158,17 @@ class _Builder:
         return self._taken(made, given) if given else made
 
     def given(self, node: Node, shape: str) -> Given | None:
-        """The artifact of a shape that the data set brings itself."""
-        return self.project.catalogue.given(shape, node.stage.makes) if shape else None
+        """The artifact of a shape, or of the set, that the data set brings itself."""
+        name = f"{node.stage.makes}-{node.variant}" if node.variant else node.stage.makes
+        return self.project.catalogue.given(shape, name)
+
+    def standing(self, node: Node, shape: str) -> Outcome | None:
+        """The outcome of a given artifact that is read where it stands; its digest is the file's."""
+        given = self.given(node, shape)
+        if given is None or given.take:
+            return None
+        digest = self._digests(given.folder.parent, [given.folder])[given.folder.name]
+        return Outcome(node.name, shape, "kept", path=str(given.folder), digest=digest)
 
     def _taken(self, task: Task, given: Given) -> Task:
         """The task as that of an artifact that is given: no parameter, version or seed has a part in it."""

@@ -22,8 +22,9 @@ def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str
     artifacts: dict[str, dict[str, str]] = earlier.get("artifacts", {})
     for (node, shape), outcome in outcomes.items():
         if outcome.there:
-            relative = Path(outcome.path).relative_to(plan.project.root)
-            artifacts.setdefault(node, {})[shape] = relative.as_posix()
+            folder, root = Path(outcome.path), plan.project.root  # outside: given, and read where it stands
+            named = folder.relative_to(root) if folder.is_relative_to(root) else folder
+            artifacts.setdefault(node, {})[shape] = named.as_posix()
     record = {
         "settings": dict(settings),
         "parts": {name: list(ids) for name, ids in plan.parts.items()},

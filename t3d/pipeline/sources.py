@@ -26,12 +26,13 @@ class Source:
 class Given:
     """An artifact that the data set brings along: it is taken over from `folder` instead of being made.
 
-    take: a function of a module (workers must find it) that writes into its second argument what it reads in
-    the first, the folder; it raises DataError where something is wrong there, and returns facts.
+    folder: a folder, or one file. take: a function of a module (workers must find it) that writes into its
+    second argument what it reads in the first, the folder; it raises DataError where something is wrong
+    there, and returns facts. None, with a file: nothing is copied, stages are handed the file's own path.
     """
 
     folder: Path
-    take: Callable[[Path, Path], Mapping[str, Any]]
+    take: Callable[[Path, Path], Mapping[str, Any]] | None
 
 
 class Catalogue(Protocol):
@@ -57,7 +58,9 @@ class Catalogue(Protocol):
         """Files of one shape in one role."""
 
     def given(self, shape: str, makes: str) -> Given | None:
-        """The artifact of one shape that the data set brings itself; None where it has to be made."""
+        """The artifact of one shape ("": of the whole set) that the data set brings itself; None where it
+        has to be made. makes: kind of artifact, with "-VARIANT" behind it where it exists once per variant.
+        """
 
 
 @dataclass
@@ -111,7 +114,9 @@ class FileIndex:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file in a folder at any depth, hidden ones aside, sorted."""
+    """Every file in a folder at any depth, hidden ones aside, sorted; a file itself."""
+    if folder.is_file():
+        return [folder]
     names = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
     return [Path(name) for name in sorted(names) if not os.path.basename(name).startswith(".")]
 

@@ -24,7 +24,7 @@ from t3d.geometry.normalize import Transform
 from t3d.geometry.recipe import SENSOR_MM
 from t3d.report.pictures import cut_out, input_image
 
-KINDS = {"deepsdf": ("sdf", "surface"), "seed": ("sdf", "surface", "views")}
+KINDS = {"deepsdf": ("sdf", "surface"), "seed": ("sdf", "surface", "views"), "pack": ("sdf", "views")}
 """Stages whose artifacts a layout has a place for."""
 
 SAMPLES, SURFACES, NORMALIZATIONS = "SdfSamples", "SurfaceSamples", "NormalizationParameters"
@@ -84,7 +84,7 @@ def export_tree(artifacts: Artifacts, dest: Path, force: bool = False) -> list[s
         raise UsageError(f"nothing is made yet with these settings that could be exported: run {commands}")
     for path, write in _tree(artifacts, synset(artifacts.category) or artifacts.category):
         _place(dest / path, write, force)
-    return [_summary(artifacts, kind) for kind in artifacts.folders]
+    return summary(artifacts)
 
 
 def _tree(artifacts: Artifacts, name: str) -> Files:
@@ -142,8 +142,12 @@ def _write_rgba(views: Path, view: Path, mask: npt.NDArray[np.uint8], path: Path
     write_png(path, cut_out(input_image(views, str(view)), mask))
 
 
-def _summary(artifacts: Artifacts, kind: str) -> str:
-    """How many shapes of each part have an artifact."""
+def summary(artifacts: Artifacts) -> list[str]:
+    """How many shapes of each part have an artifact, a line per stage."""
+    return [_counts(artifacts, kind) for kind in artifacts.folders]
+
+
+def _counts(artifacts: Artifacts, kind: str) -> str:
     there, parts = artifacts.folders[kind], artifacts.parts
     counts = [f"{part} {len(there.keys() & set(parts[part]))} of {len(parts[part])}" for part in PARTS]
     more = len(there) < sum(len(parts[part]) for part in PARTS)

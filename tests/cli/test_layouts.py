@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from t3d.cli import main as module
-from t3d.errors import UsageError
+from t3d.errors import DataError, UsageError
+from t3d.models import network
+from t3d.models.pack import open_pack
 from t3d.tasks.synth import synthesize
 
 SMALL = {
@@ -20,9 +25,9 @@ SMALL = {
     "network_s1.widths": "4,8,8,8", "network_s1.depths": "1,1,1,1", "network_s1.input_size": 32,
     "network_s1.iterations": 2, "network_s1.batch": 4, "reconstructions.resolution": 16,
     "pretrain.widths": "4,8,8,8", "pretrain.depths": "1,1,1,1", "pretrain.input_size": 32,
-    "pretrain.iterations": 2, "pretrain.batch": 4, "pretrain.hidden": 8, "pretrain.projection": 8,
+    "pretrain.batch": 2, "pretrain.iterations": 2, "pretrain.hidden": 8, "pretrain.projection": 8,
     "network_s2.code": 8, "network_s2.hidden": 16, "network_s2.width": 16, "network_s2.depth": 2,
-    "network_s2.iterations": 2, "network_s2.scenes": 2, "network_s2.points": 100,
+    "network_s2.iterations": 2, "network_s2.scenes": 2, "network_s2.points": 50,
     "split.train_scored": 1, "split.test_share": 0.25, "split.val_share": 0.34,
 }  # fmt: skip
 """Settings with which everything is made in a second or two."""
@@ -147,3 +152,159 @@ def test_an_unknown_layout_names_those_there_are(home, command):
     found = t3d(*command.split(), "--layout", "shapenet")
     assert found.exit_code == 2
     assert "'deepsdf', 'seed'" in found.output
+
+
+SETS = [f"--set={name}={value}" for name, value in SMALL.items()]
+DATA = ("--layout", "pack", "--data", "data", "--work", "work")
+
+ALONE = """
+import sys
+from importlib.machinery import PathFinder
+absent = set(
+    "open3d trimesh scipy dask distributed pebble igl skimage sklearn matplotlib PIL rich jinja2 pandas "
+    "charset_normalizer pyrender".split()
+)
+found = PathFinder.find_spec
+def find_spec(name, path=None, target=None):
+    return None if name.partition(".")[0] in absent else found(name, path, target)
+PathFinder.find_spec = find_spec
+for name in absent:
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    raise SystemExit(f"{name} is there")
+"""
+"""Makes a process one of a machine with torch, transformers, accelerate, kornia and what they need."""
+KILLED = """
+import os
+from t3d.models import training
+training.SAVE_SECONDS = 0
+save = training.Run.save
+training.Run.save = lambda run: (save(run), run.step >= 6 and os._exit(9))
+"""
+RESUMED = """
+from t3d.models import training
+resume = training.Run.resume
+training.Run.resume = lambda run: (resume(run), print("from step", run.step))
+"""
+
+
+def alone(prelude: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A `t3d` command on a machine for training."""
+    code = f"{ALONE}{prelude}\nfrom t3d.cli.main import main\nmain()"
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def pack(home) -> str:
+    found = t3d("export", "sofas.pack", *DATA, *SETS)
+    assert found.exit_code == 0, found.output
+    assert "of a shape at most 2,000 of 2,000 samples, 2 of 2 easy views" in found.output
+    assert "views: train 2 of 2, val 1 of 1, test 1 of 1\n" in found.output
+    return "sofas.pack"
+
+
+def test_both_solutions_train_from_a_pack_where_nothing_else_is_and_go_on_when_killed(pack):
+    words = ["train", "--from", pack, "--work", "box", *SETS, "--set=codes.iterations=12"]
+    words.append("--set=codes.log_every=3")
+    killed = alone(KILLED, *words)
+    assert (killed.returncode, killed.stderr.count("error")) == (9, 0), killed.stderr
+    ended = alone(RESUMED, *words, "--json")
+    assert ended.returncode == 0, ended.stderr
+    *lines, last = ended.stdout.splitlines()
+    assert lines == ["from step 6", "from step 0", "from step 0", "from step 0"]
+    made = json.loads(last)
+    assert (made["failed"], made["failures"]) == (0, [])
+    for name in ("network_s1[s1]", "network_s2[s2-simclr]"):
+        model = network.load(Path(made["artifacts"][name]))
+        code = model.encode(np.zeros((1, 40, 40, 3), np.uint8))[0]
+        assert np.isfinite(model.sdf(np.zeros((5, 3)), code)).all()
+    again = t3d(*words, "--json")
+    assert json.loads(again.stdout.splitlines()[-1])["made"] == 0
+    assert t3d("status", "--from", pack, "--work", "box", *words[6:]).exit_code == 0
+
+
+def test_training_from_a_whole_pack_is_training_from_the_folders(pack):
+    """The pack's pictures are of the encoder's size and its samples all there: the same bits come out."""
+    made = {}
+    for where in (("--from", pack, "--work", "box2"), ("--data", "data", "--work", "work")):
+        found = t3d("train", "--solution", "1", "--workers", "0", "--json", *where, *SETS)
+        made[where] = Path(json.loads(found.stdout.splitlines()[-1])["artifacts"]["network_s1[s1]"])
+    first, second = (folder / "model.safetensors" for folder in made.values())
+    assert first.parent.name != second.parent.name
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_budget_takes_less_of_every_shape(pack):
+    whole = Path(pack).stat().st_size
+    budget = whole * 2 // 3
+    found = t3d("export", "part.pack", *DATA, *SETS, "--set=views.views=2", "--budget", str(budget))
+    assert found.exit_code == 0, found.output
+    assert 0.9 * budget < Path("part.pack").stat().st_size <= budget
+    part = open_pack(Path("part.pack"))
+    counts = {sum(map(len, pair)) for pair in part.samples(part.split["train"]).values()}
+    assert max(counts) - min(counts) <= 1
+    assert 1000 <= max(counts) < 2000
+    said = int(re.search(r"at most ([\d,]+) of 2,000 samples", found.output)[1].replace(",", ""))
+    assert 0 <= said - max(counts) <= 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("export sofas.pack", "sofas.pack: there already; name a new file, or --force"),
+        ("export work", "work: there already; name a new file"),
+        ("export x --budget 9kB", "--budget: too small, 0."),
+        ("export x --budget much", "'much' is no size; write 64MiB, 1.5GB"),
+        (
+            "export x --set=pretrain.input_size=64",
+            "a pack has images of one size, the networks take [32, 64]",
+        ),
+    ],
+)
+def test_errors_of_exporting_a_pack_are_one_line(pack, line, message):
+    command, dest, *more = line.split()
+    found = t3d(command, dest, *DATA, *SETS, *more)
+    assert isinstance(found.exception, UsageError)
+    assert message in str(found.exception)
+    assert "\n" not in str(found.exception)
+    assert not Path("x").exists()
+
+
+def test_budget_belongs_to_packs(home):
+    found = t3d("export", "x", "--layout", "deepsdf", "--data", "data", "--work", "work", "--budget", "1MB")
+    assert str(found.exception) == "--budget is for --layout pack"
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda content: content[:-9], "", "no pack ("),
+        (lambda content: b"PK" + content, "", "no pack ("),
+        (
+            lambda content: content[:99] + bytes(9) + content[108:],
+            "",
+            "its samples are damaged; make it again",
+        ),
+        (lambda content: content, "--category chair", "holds sofas; say --category sofa"),
+        (lambda content: content, "--limit 3", "a pack brings its own split; leave --splits and --limit out"),
+    ],
+)
+def test_a_bad_pack_is_told_in_one_line(pack, tmp_path, change, options, message):
+    path = tmp_path / "bad.pack"
+    path.write_bytes(change(Path(pack).read_bytes()))
+    found = t3d("train", "--from", str(path), "--work", str(tmp_path / "w"), *options.split())
+    assert isinstance(found.exception, UsageError | DataError)
+    assert message in str(found.exception)
+    assert "\n" not in str(found.exception)
+
+
+def test_what_a_pack_does_not_hold_is_a_recorded_failure(pack, tmp_path):
+    where = ("--from", pack, "--work", str(tmp_path), "--json")
+    other = t3d("train", *where, *SETS, "--set=pretrain.input_size=16", "--set=network_s1.input_size=16")
+    reasons = {one["reason"] for one in json.loads(other.stdout.splitlines()[-1])["failures"]}
+    assert any("its images have 32 pixels a side, the network takes 16" in reason for reason in reasons)
+    lost = json.loads(t3d("surface", *where).stdout.splitlines()[-1])["failures"]
+    assert len(lost) == 4
+    assert lost[0]["reason"] == "sofas.pack: not in the pack, and there is no mesh to make it from"

@@ -15,7 +15,7 @@ from t3d.datasets.formats import open_samples, write_npz, write_samples
 from t3d.errors import DataError
 from t3d.geometry.cameras import look_at
 from t3d.models.encoder import to_input
-from t3d.models.pack import MAGIC, TRAILER, Pack, open_pack, write_pack
+from t3d.models.pack import MAGIC, TRAILER, Extent, Pack, open_pack, pack_of, write_pack
 from t3d.models.samples import Samples
 from t3d.models.views import load_views, read_views
 
@@ -48,7 +48,14 @@ def _viewed(folder: Path, count: int, seed: int = 0) -> Path:
     return folder
 
 
-Data = tuple[dict[str, dict[str, Path]], dict[str, dict[str, Path]]]
+Data = tuple[dict[str, Path], dict[str, Path]]
+SPLIT = {"val": ["v"], "train": ["c", "b", "a", "lost"], "test": ["t"]}
+ALL = Extent(samples=1000, views=9, size=SIDE, levels=LEVELS)
+
+
+def _write(path: Path, sdf: dict, views: dict, extent: Extent = ALL, split: dict | None = None) -> Path:
+    write_pack(path, "sofa", split or SPLIT, sdf, views, extent)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -58,40 +65,44 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     sizes = {"a": (300, 100), "b": (50, 450), "c": (20, 0), "v": (60, 60)}
     folders = {name: _sampled(root / "sdf" / name, *sizes[name], seed=ord(name)) for name in sizes}
     pictures = {name: _viewed(root / "views" / name, 3, ord(name)) for name in "abvt"}
-    sdf = {"train": {name: folders[name] for name in "abc"}, "val": {"v": folders["v"]}}
-    views = {"train": {name: pictures[name] for name in "ab"}}
-    return sdf, views | {"val": {"v": pictures["v"]}, "test": {"t": pictures["t"]}}
+    return folders, pictures
 
 
 @pytest.fixture(scope="module")
 def packed(data: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pack") / "set.t3dpack"
-    write_pack(path, *data, samples=1000, size=SIDE, levels=LEVELS)
-    return path
+    return _write(tmp_path_factory.mktemp("pack") / "set.t3dpack", *data)
+
+
+def _of(folders: dict[str, Path], part: str) -> dict[str, Path]:
+    return {shape: folders[shape] for shape in SPLIT[part] if shape in folders}
 
 
 def test_samples_come_back_bit_by_bit(data: Data, packed: Path) -> None:
     pack = open_pack(packed)
-    assert pack.split == {"test": ["t"], "train": ["a", "b", "c"], "val": ["v"]}
-    for part, folders in data[0].items():
-        pairs = pack.samples(part)
-        assert pairs.keys() == folders.keys()
-        for shape, folder in folders.items():
-            for ours, theirs in zip(pairs[shape], open_samples(folder / "samples.npz"), strict=True):
-                assert ours.dtype == np.float32
-                assert np.array_equal(ours, theirs)
-    assert pack.samples("test") == {}
+    assert pack.split == {"test": ["t"], "train": ["a", "b", "c", "lost"], "val": ["v"]}
+    assert pack.category == "sofa"
+    pairs = pack.samples([shape for ids in pack.split.values() for shape in ids])
+    assert pairs.keys() == data[0].keys()
+    for shape, folder in data[0].items():
+        for ours, theirs in zip(pairs[shape], open_samples(folder / "samples.npz"), strict=True):
+            assert ours.dtype == np.float32
+            assert np.array_equal(ours, theirs)
+    assert [pack.has(shape, "sdf") for shape in ("a", "t", "lost")] == [True, False, False]
+    assert [pack.has(shape, "views") for shape in ("a", "t", "c")] == [True, True, False]
 
 
 def test_batches_are_those_of_the_folders(data: Data, packed: Path) -> None:
-    ours, theirs = Samples(open_pack(packed).samples("train")), Samples(data[0]["train"])
+    folders = _of(data[0], "train")
+    ours, theirs = Samples(dict.fromkeys(folders, packed)), Samples(folders)
     for a, b in zip(ours.batch(3, 2, 16, seed=5), theirs.batch(3, 2, 16, seed=5), strict=True):
         assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize("levels", [LEVELS, ("easy",), ("hard",)])
 def test_views_are_those_of_the_folders(data: Data, packed: Path, levels: tuple[str, ...]) -> None:
-    ours, theirs = open_pack(packed).views("train", levels), load_views(data[1]["train"], levels, SIDE, None)
+    folders = _of(data[1], "train")
+    ours = load_views(dict.fromkeys(folders, packed), levels, SIDE, None)
+    theirs = load_views(folders, levels, SIDE, None)
     assert ours.ids == theirs.ids == ("a", "b")
     assert len(ours) == 2 * 3 * len(levels)
     for name in ("images", "masks", "shapes"):
@@ -100,24 +111,45 @@ def test_views_are_those_of_the_folders(data: Data, packed: Path, levels: tuple[
     assert torch.equal(ours.images[rows], theirs.images[rows])
 
 
+def test_a_pack_is_told_from_folders(data: Data, packed: Path) -> None:
+    assert pack_of(data[0]) is None
+    assert pack_of({}) is None
+    assert pack_of({"a": packed, "b": data[0]["b"]}) is None
+    assert pack_of(open_pack(packed).samples(["a"])) is None
+    found = pack_of({"a": packed, "b": packed})
+    assert found is not None
+    assert found.path == packed
+
+
 def test_views_are_made_small_as_the_encoder_sees_them(data: Data, tmp_path: Path) -> None:
-    write_pack(tmp_path / "small", *data, samples=10, size=4, levels=("hard",))
-    pack = open_pack(tmp_path / "small")
-    whole, _ = read_views(data[1]["test"]["t"], "hard", [0, 1, 2])
-    assert torch.equal(pack.views("test", ["hard"]).images, to_input(whole, 4))
+    small = _write(tmp_path / "small", *data, Extent(10, 9, 4, ("hard",)))
+    whole, _ = read_views(data[1]["t"], "hard", [0, 1, 2])
+    assert torch.equal(open_pack(small).views(["t"], ["hard"]).images, to_input(whole, 4))
     with pytest.raises(DataError, match="has no easy views, only hard"):
-        pack.views("test", ["easy"])
+        open_pack(small).views(["t"], ["easy"])
+    with pytest.raises(DataError, match="4 pixels a side, the network takes 8; export it again"):
+        load_views({"t": small}, ("hard",), 8, None)
+
+
+def test_fewer_views_are_evenly_spread_and_keep_their_cameras(data: Data, tmp_path: Path) -> None:
+    pack = open_pack(_write(tmp_path / "few", *data, Extent(10, 2, SIDE, LEVELS)))
+    whole, _ = read_views(data[1]["v"], "easy", [0, 1])
+    hard, _ = read_views(data[1]["v"], "hard", [0, 1])
+    images = pack.views(["v"], LEVELS).images
+    assert torch.equal(images, to_input(np.concatenate([whole, hard]), SIDE))
+    wanted = read_cameras(data[1]["v"] / "cameras.json")["hard"][:2]
+    assert [c.c2w.tolist() for c in pack.cameras("v")["hard"]] == [c.c2w.tolist() for c in wanted]
 
 
 def test_cameras_come_back_for_images_of_the_packs_size(data: Data, packed: Path, tmp_path: Path) -> None:
-    wanted = read_cameras(data[1]["val"]["v"] / "cameras.json")
+    wanted = read_cameras(data[1]["v"] / "cameras.json")
     found = open_pack(packed).cameras("v")
     assert found.keys() == wanted.keys()
     for level in LEVELS:
         for ours, theirs in zip(found[level], wanted[level], strict=True):
             assert np.array_equal(ours.c2w, theirs.c2w)
             assert (ours.fl, ours.cx, ours.width) == (theirs.fl, theirs.cx, theirs.width)
-    write_pack(tmp_path / "small", *data, samples=10, size=4, levels=LEVELS)
+    _write(tmp_path / "small", *data, Extent(10, 9, 4, LEVELS))
     small = open_pack(tmp_path / "small").cameras("v")["easy"][0]
     assert (small.fl, small.cx, small.cy, small.width) == (4.375, 2.0, 2.0, 4)
     assert open_pack(packed).cameras("c") == {}
@@ -130,8 +162,8 @@ def test_the_budget_is_kept_and_spread_evenly(pos: int, neg: int, most: int) -> 
 
     with tempfile.TemporaryDirectory() as name:
         folder = _sampled(Path(name) / "x", pos, neg)
-        write_pack(Path(name) / "p", {"train": {"x": folder}}, {}, most, SIDE, LEVELS)
-        (kept, inside) = open_pack(Path(name) / "p").samples("train").get("x", ((), ()))
+        _write(Path(name) / "p", {"x": folder}, {}, Extent(most, 0, SIDE, LEVELS), {"train": ["x"]})
+        (kept, inside) = open_pack(Path(name) / "p").samples(["x"]).get("x", ((), ()))
         original = open_samples(folder / "samples.npz")
     total = pos + neg
     assert len(kept) + len(inside) <= max(most, 2)
@@ -151,7 +183,7 @@ def test_opening_reads_the_index_alone(packed: Path, tmp_path: Path, monkeypatch
     hollow = tmp_path / "hollow"
     hollow.write_bytes(MAGIC + bytes(len(content) - len(MAGIC) - length) + content[-length:])
     pack = open_pack(hollow)
-    assert not pack.samples("train")["a"][0].any()
+    assert not pack.samples("a")["a"][0].any()
     with pytest.raises(DataError, match="damaged") as told:
         pack.check()
     assert str(hollow) in str(told.value)
@@ -183,10 +215,9 @@ def test_a_damaged_index_and_other_files_are_told_in_one_line(packed: Path, tmp_
 
 
 def test_nothing_stands_there_before_all_of_it_does(data: Data, tmp_path: Path) -> None:
-    broken = {"train": {"x": tmp_path / "nowhere"}}
     with pytest.raises(DataError):
-        write_pack(tmp_path / "set", broken, {}, 10, SIDE, LEVELS)
-    assert not (tmp_path / "set").exists()
+        _write(tmp_path / "set", {"a": tmp_path / "nowhere"}, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_views_without_their_cameras_are_refused(data: Data, tmp_path: Path) -> None:
@@ -195,10 +226,9 @@ def test_views_without_their_cameras_are_refused(data: Data, tmp_path: Path) -> 
     content["frames"].pop()
     (folder / "cameras.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="differ in number"):
-        write_pack(tmp_path / "set", {}, {"train": {"x": folder}}, 10, SIDE, LEVELS)
+        _write(tmp_path / "set", {}, {"a": folder})
 
 
 def test_the_same_set_gives_the_same_bytes(data: Data, packed: Path, tmp_path: Path) -> None:
-    write_pack(tmp_path / "again", *data, samples=1000, size=SIDE, levels=LEVELS)
-    assert (tmp_path / "again").read_bytes() == packed.read_bytes()
+    assert _write(tmp_path / "again", *data).read_bytes() == packed.read_bytes()
     assert isinstance(open_pack(packed), Pack)

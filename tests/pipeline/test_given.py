@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from t3d.pipeline.plan import reason
+from t3d.pipeline.sources import Given, file_digest
 from t3d.pipeline.store import damage
 
 
@@ -72,3 +73,34 @@ def test_hidden_files_are_no_part_of_it(toy):
     toy.run()
     (folder / ".DS_Store").write_text("x")
     assert toy.states()["words/one"] == "kept"
+
+
+def test_a_file_is_read_where_it_stands(toy, monkeypatch):
+    """Nothing is copied, and what is made of it follows its content."""
+    path = toy.folder / "whole"
+    path.write_text("abc")
+    there = {("one", "words"), ("two", "words")}
+    catalogue = type(toy.project().catalogue)
+    monkeypatch.setattr(
+        catalogue, "given", lambda self, *asked: Given(path, None) if asked in there else None
+    )
+    (kept,) = [one for one in toy.plan().decided.values() if (one.node, one.shape) == ("words", "one")]
+    assert (kept.state, kept.path, kept.digest, kept.place) == ("kept", str(path), file_digest(path), None)
+    outcomes = toy.run()
+    assert outcomes["words", "one"] == kept
+    assert outcomes["words", "three"].state == "made"
+    (failure,) = outcomes["lengths", "one"].failures
+    assert failure.reason.startswith("NotADirectoryError"), "the toy's stage wants a folder"
+    path.write_text("changed")
+    again = {one.node: one for one in toy.plan().decided.values() if one.shape == "one"}
+    assert again["words"].digest != kept.digest
+    assert "lengths" not in again, "its recorded failure was of other content"
+
+
+def test_a_set_artifact_can_be_given_and_one_per_variant_is_asked_for_by_its_name(toy, monkeypatch):
+    asked = set()
+    catalogue = type(toy.project().catalogue)
+    monkeypatch.setattr(catalogue, "given", lambda self, shape, makes: asked.add((shape, makes)))
+    toy.plan()
+    assert ("", "total") in asked
+    assert ("one", "words") in asked
