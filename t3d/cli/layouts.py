@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from t3d.cli.console import bytes_of, say
-from t3d.cli.project import project_options
-from t3d.cli.store import planned
+from t3d.cli.project import project_options, settings_of
+from t3d.cli.store import planned, root_of
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan, plan
 from t3d.pipeline.store import folder_name
@@ -16,18 +16,22 @@ from t3d.pipeline.store import folder_name
 _TREES = "DeepSDF's data tree, or that of the method's authors"
 
 
-def _layout(*names: str, words: str) -> Any:
-    return click.option("--layout", type=click.Choice(names), required=True, help=words)
+def _layout(*names: str, words: str, required: bool = True) -> Any:
+    return click.option("--layout", type=click.Choice(names), required=required, help=words)
 
 
 @click.command()
 @click.argument("dest", type=click.Path(path_type=Path))
-@_layout("deepsdf", "seed", "pack", words=f"{_TREES}; or one file to train from elsewhere.")
+@_layout("deepsdf", "seed", "pack", words=f"{_TREES}; or one file to train from elsewhere.", required=False)
+@click.option("--model", is_flag=True, help="Instead: the network of the latest run, DEST being one file.")
+@click.option("--variant", default="", metavar="NAME", help="Which network. [default: the run's first]")
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
 @click.option("--budget", metavar="SIZE", help="pack: size at most, such as 64MiB. [default: all there is]")
 @project_options
-def export(dest: Path, layout: str, force: bool, budget: str | None, **options: Any) -> None:
-    """Samples, surfaces, views and split of the latest run as another project's data tree, or as a pack.
+def export(
+    dest: Path, layout: str, force: bool, budget: str | None, model: bool, variant: str, **options: Any
+) -> None:
+    """What the latest run made, as another project's data tree or as a pack; or its network, with --model.
 
     Only what is made already is exported; what is missing is said. A pack is the file DEST, for `t3d train
     --from DEST` where nothing but torch and its kin is installed.
@@ -35,6 +39,11 @@ def export(dest: Path, layout: str, force: bool, budget: str | None, **options: 
     from t3d.datasets.formats import read_json
     from t3d.tasks.layouts import KINDS, Artifacts, export_tree, summary
 
+    if model:
+        _export_model(dest, variant, options)
+        return
+    if not layout:
+        raise UsageError("name a --layout, deepsdf, seed or pack, or give --model")
     project = planned(options, "split").project
     made = plan(project, [node for kind in KINDS[layout] for node in project.graph.targets(kind)])
     folders: dict[str, dict[str, Path]] = {kind: {} for kind in KINDS[layout]}
@@ -67,6 +76,14 @@ def _export_pack(made: Plan, artifacts: Any, dest: Path, budget: int, force: boo
     levels = tuple(sorted({level for one in chosen for level in getattr(one, "levels", ())}))
     images = (sizes.pop(), levels)
     return export_pack(dest, artifacts.category, made.parts, artifacts.folders, images, budget)
+
+
+def _export_model(dest: Path, variant: str, options: dict[str, Any]) -> None:
+    from t3d.models.network import write_bundle
+    from t3d.tasks.predict import network_folder
+
+    write_bundle(dest, network_folder(root_of(settings_of(options)), variant))
+    say(f"{dest}: use it with `t3d predict IMAGE --model {shlex.quote(str(dest))}`")
 
 
 @click.command("import")

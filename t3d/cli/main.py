@@ -12,7 +12,7 @@ from t3d.errors import T3dError
 
 SECTIONS = {
     "Pipeline": ("render", "sample-sdf", "train", "reconstruct", "evaluate", "report", "run"),
-    "Use": ("score", "template"),
+    "Use": ("predict", "score", "template"),
     "Data": ("synth", "inspect", "export", "import"),
     "Store": ("status", "why", "path", "verify", "clean"),
     "Machine": ("doctor",),
@@ -42,13 +42,14 @@ def t3d(debug: bool) -> None:
 
 
 def _fill() -> None:
-    from t3d.cli import doctor, inspect, layouts, score, store, synth
+    from t3d.cli import doctor, inspect, layouts, predict, score, store, synth
     from t3d.cli.running import stage_commands
 
     for command in (
         *stage_commands(),
         synth.synth,
         inspect.inspect,
+        predict.predict,
         score.score,
         layouts.export,
         layouts.import_,

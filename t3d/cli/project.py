@@ -30,6 +30,7 @@ class Settings:
     data: str | None = None
     category: str = "sofa"
     splits: str | None = None
+    photos: str | None = None
     work: str = "work"
     preset: str = "tiny"
     solution: str = "both"
@@ -74,6 +75,7 @@ _OPTIONS = (
     ),
     click.option("--category", metavar="NAME", help="sofa, sofas, 04256520, or any folder name."),
     click.option("--splits", metavar="PATH", help="DeepSDF split JSON, or a folder of them."),
+    click.option("--photos", metavar="DIR", help="Photographs to reconstruct for the report."),
     click.option("--work", metavar="DIR", help="The store. [T3D_WORK; default: work]"),
     click.option(
         "--preset", type=click.Choice(PRESETS), help="Size of training and extraction. [default: tiny]"
@@ -149,7 +151,7 @@ def _checked(layer: Mapping[str, Any], where: str) -> dict[str, Any]:
         for one in value.split(",") if name == "contrastive" else [value]:
             if name in _CHOICES:
                 known(one, _CHOICES[name], f"{where}: {name}")
-        if name in ("data", "work", "splits", "init") and not value.strip():
+        if name in ("data", "work", "splits", "init", "photos") and not value.strip():
             raise UsageError(f"{where}: {name} is empty; name a folder, or leave it out")
         checked[name] = value
     return checked
@@ -183,7 +185,7 @@ def project_of(settings: Settings, command: str = "") -> Project:
 
     stages = stages_of(PACKAGE)
     data = Path(settings.data) if settings.data else _procedural(settings)
-    catalogue = _catalogue(data, settings)
+    catalogue = replace(_catalogue(data, settings), photos=_photos(settings))
     files = _split_files(settings) or discover(data, catalogue.name)
     split: dict[str, Any] = {
         "category": catalogue.name,
@@ -213,6 +215,7 @@ def project_of(settings: Settings, command: str = "") -> Project:
         recipe=recipe,
         allow_missing=settings.allow_missing,
         retry_failed=settings.retry_failed,
+        apart={"photos": sorted(catalogue.photos)},
     )
 
 
@@ -243,6 +246,17 @@ def _procedural(settings: Settings) -> Path:
     from t3d.tasks.synth import procedural_set
 
     return procedural_set(Path(settings.work).absolute(), settings.category, seed=settings.seed)
+
+
+def _photos(settings: Settings) -> dict[str, Path]:
+    """Photographs by the names of their files."""
+    if not settings.photos:
+        return {}
+    folder = Path(settings.photos).absolute()
+    found = {path.name: path for path in folder.glob("[!.]*") if path.is_file()}
+    if not found:
+        raise UsageError(f"--photos {settings.photos}: no folder with photographs in it")
+    return found
 
 
 def _split_files(settings: Settings) -> list[Path]:

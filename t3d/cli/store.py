@@ -21,7 +21,7 @@ def planned(options: Mapping[str, Any], target: str) -> Plan:
     """The plan of the latest run's settings, changed by the options given now."""
     first = settings_of(options)
     try:
-        earlier = latest_run(_root(first))["settings"]
+        earlier = latest_run(root_of(first))["settings"]
     except UsageError:
         earlier = {}
     settings = settings_of(options, {**earlier, "work": first.work})
@@ -124,7 +124,7 @@ def clean(yes: bool, everything: bool, **options: Any) -> None:
     say(f"{len(found)} artifacts, {size(total)}: {verb}")
 
 
-def _root(settings: Settings) -> Path:
+def root_of(settings: Settings) -> Path:
     """The folder of the category's store."""
     from t3d.datasets.categories import canonical
 
@@ -132,7 +132,7 @@ def _root(settings: Settings) -> Path:
 
 
 def _store(options: Mapping[str, Any]) -> Store:
-    root = _root(settings_of(options))
+    root = root_of(settings_of(options))
     if not root.is_dir():
         raise UsageError(f"{root}: no store here; name it with --work and --category")
     return Store(root)

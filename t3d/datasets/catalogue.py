@@ -11,7 +11,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -59,7 +59,9 @@ class MeshFolder:
     title: str
     entries: Mapping[str, Entry]
     procedural: bool = False
-    roles: tuple[str, ...] = ("geometry", "appearance")
+    photos: Mapping[str, Path] = field(default_factory=dict)
+    """Photographs by id; they are no shapes, and have the one role "photo"."""
+    roles: tuple[str, ...] = ("geometry", "appearance", "photo")
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -73,6 +75,8 @@ class MeshFolder:
 
         Raises DataError where the shape's folder holds no model file, or no single one.
         """
+        if role == "photo":
+            return Source(self.photos[shape], (self.photos[shape],))
         entry = self.entries[original(shape) or shape]
         try:
             mesh = entry.mesh or find_model(entry.folder)

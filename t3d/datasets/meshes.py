@@ -199,6 +199,16 @@ def write_ply(path: Path, mesh: Mesh, colors: npt.NDArray[np.uint8] | None = Non
     path.write_bytes(_ply_head(rows, face_head) + rows.tobytes() + faces.tobytes())
 
 
+def write_mesh(path: Path, mesh: Mesh) -> None:
+    """Write a mesh as PLY (`write_ply`), or by trimesh as OBJ or GLB, by the path's suffix."""
+    import trimesh
+
+    if path.suffix == ".ply":
+        write_ply(path, mesh)
+    else:
+        trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(path)
+
+
 def _ply_head(rows: npt.NDArray[Any], faces: str = "") -> bytes:
     kinds = {"f": "double", "u": "uchar"}
     names = rows.dtype.names or ()

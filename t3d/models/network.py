@@ -1,5 +1,6 @@
 """A trained network as others use it: a folder to load, NumPy arrays in, NumPy arrays out."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from t3d.datasets.formats import read_json, write_json, write_npz
 from t3d.errors import StoreError
 from t3d.models.decoder import Decoder, DecoderConfig, fold
 from t3d.models.encoder import Backbone, Encoder, EncoderConfig, build_encoder, to_float, to_input
+from t3d.models.looks import Looks
 
 FORMAT = "t3d-network"
 CODES_FORMAT = "t3d-codes"
@@ -30,6 +32,9 @@ GATES_AT_ONCE = 1 << 22
 
 class Network:
     """Decoder and image encoder for inference; build it with `load`."""
+
+    looks: Looks | None = None
+    """What its training pictures looked like to it; None where it was saved without."""
 
     def __init__(self, variant: str, decoder: Decoder, encoder: Encoder, mean_code: Floats) -> None:
         self.variant = variant
@@ -50,16 +55,19 @@ class Network:
         self._encoder.to(device)
         return self
 
-    @torch.inference_mode()
     def encode(self, images: NDArray[np.uint8], batch: int = 64) -> Floats:
         """Square RGB images on white, (B, H, H, 3) uint8 of any size -> codes (B, C) float32."""
-        small = to_input(images, self._encoder.config.input_size)
+        return self._looked_at(images, batch, self._encoder)
+
+    def features(self, images: NDArray[np.uint8], batch: int = 64) -> Floats:
+        """What codes are read off: images as for `encode` -> features (B, F) float32."""
+        return self._looked_at(images, batch, self._encoder.features)
+
+    @torch.inference_mode()
+    def _looked_at(self, images: NDArray[np.uint8], batch: int, see: Callable[[Tensor], Tensor]) -> Floats:
         device = next(self._encoder.parameters()).device
-        parts = [
-            self._encoder(to_float(small[i : i + batch].to(device))).cpu()
-            for i in range(0, len(small), batch)
-        ]
-        return torch.cat(parts).numpy() if parts else np.empty((0, len(self.mean_code)), np.float32)
+        parts = torch.split(to_input(images, self.input_size), batch)
+        return torch.cat([see(to_float(part.to(device))).cpu() for part in parts]).numpy()
 
     def sdf(self, points: NDArray[Any], code: NDArray[Any]) -> Floats:
         """Points (N, 3) of the unit frame, a code (C,) -> signed distances (N,) float32, negative inside."""
@@ -92,10 +100,18 @@ class Network:
         return [torch.cat(columns).numpy() for columns in zip(*parts, strict=True)]
 
 
-def save(folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean_code: Floats) -> None:
+def save(
+    folder: Path,
+    variant: str,
+    decoder: Decoder,
+    encoder: Encoder,
+    mean_code: Floats,
+    looks: Looks | None = None,
+) -> None:
     """Write `model.safetensors` and `config.json`: everything `load` needs, without the network."""
     tensors = {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
     tensors |= {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
+    tensors |= {f"looks.{k}": torch.from_numpy(v) for k, v in vars(looks).items()} if looks else {}
     save_weights(folder / "model.safetensors", tensors)
     config = {
         "format": FORMAT,
@@ -108,18 +124,12 @@ def save(folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean_co
     write_json(folder / "config.json", config)
 
 
-def load(folder: Path, device: str = "cpu") -> Network:
-    """Read a network folder; raises `StoreError` when files, keys or shapes are not exactly as expected."""
-    return Network(*_read(folder)).to(device)
-
-
-def _read(folder: Path) -> tuple[str, Decoder, Encoder, Floats]:
-    config = read_config(folder, FORMAT)
-    decoder = Decoder(DecoderConfig(**config["decoder"]))
-    encoder = Encoder(EncoderConfig(**config["encoder"]), decoder.config.code)
-    weights = nn.ModuleDict({"decoder": decoder, "encoder": encoder})
-    load_weights(weights, folder / "model.safetensors")
-    return config["variant"], decoder, encoder, np.array(config["mean_code"], np.float32)
+def load(path: Path, device: str = "cpu") -> Network:
+    """Read a network folder, or a bundle; `StoreError` when keys or shapes are not exactly as expected."""
+    variant, decoder, encoder, mean_code, looks = _read(path)
+    network = Network(variant, decoder, encoder, mean_code)
+    network.looks = looks
+    return network.to(device)
 
 
 class Start(NamedTuple):
@@ -128,6 +138,30 @@ class Start(NamedTuple):
     decoder: Decoder
     mean_code: Floats
     encoder: Encoder | None
+
+
+def _read(path: Path) -> tuple[str, Decoder, Encoder, Floats, Looks | None]:
+    weights_file = path / "model.safetensors" if path.is_dir() else path
+    config = read_config(path, FORMAT)
+    decoder = Decoder(DecoderConfig(**config["decoder"]))
+    encoder = Encoder(EncoderConfig(**config["encoder"]), decoder.config.code)
+    weights = nn.ModuleDict({"decoder": decoder, "encoder": encoder})
+    tensors = read_weights(weights_file)
+    looks = {name: tensors.pop(name).numpy() for name in sorted(tensors) if name.startswith("looks.")}
+    fill(weights, tensors, weights_file)
+    known = Looks(**{name[6:]: value for name, value in looks.items()}) if looks else None
+    return config["variant"], decoder, encoder, np.array(config["mean_code"], np.float32), known
+
+
+def write_bundle(path: Path, folder: Path) -> None:
+    """Write a network folder as one file: its weights, with `config.json` as the text `t3d` of their header.
+
+    Nothing stands at `path` before all does. Reading it, by `load`, runs no code that it brings.
+    """
+    draft = path.with_name(path.name + ".part")
+    config = json.dumps(read_config(folder, FORMAT))
+    save_file(read_weights(folder / "model.safetensors"), draft, {"t3d": config})
+    draft.replace(path)
 
 
 def read_start(files: Sequence[Path]) -> Start | None:
@@ -141,7 +175,7 @@ def read_start(files: Sequence[Path]) -> Start | None:
     if (folder / "decoder.safetensors").exists():
         decoder, codes, _ = load_codes(folder)
         return Start(decoder, np.mean(list(codes.values()), axis=0), None)
-    _, decoder, encoder, mean_code = _read(folder)
+    _, decoder, encoder, mean_code, _ = _read(folder)
     return Start(decoder, mean_code, encoder)
 
 
@@ -172,7 +206,7 @@ def load_codes(
 ) -> tuple[Decoder, dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
     """The decoder of a phase 1 folder, and the codes by shape id of training and of validation shapes."""
     decoder = Decoder(DecoderConfig(**read_config(folder, CODES_FORMAT)["decoder"]))
-    load_weights(decoder, folder / "decoder.safetensors")
+    fill(decoder, read_weights(folder / "decoder.safetensors"), folder)
     with np.load(folder / "codes.npz", allow_pickle=False) as kept:
         train = dict(zip(kept["ids"].tolist(), kept["codes"], strict=True))
         val = dict(zip(kept["val_ids"].tolist(), kept["val_codes"], strict=True))
@@ -223,11 +257,15 @@ def load_encoder(folder: Path, code: int, seed: int) -> tuple[Encoder, Transfer]
 
 
 def read_config(folder: Path, kind: str) -> dict[str, Any]:
-    """`config.json` of a folder of the given format; `StoreError` when it is another or unreadable."""
-    path = folder / "config.json"
+    """`config.json` of a folder of the given format, or that of a bundle; `StoreError` for anything else."""
+    path = folder / "config.json" if folder.is_dir() else folder
     try:
-        config: dict[str, Any] = read_json(path)
-    except (OSError, ValueError) as error:
+        if path != folder:
+            config: dict[str, Any] = read_json(path)
+        else:
+            with safe_open(path, "pt") as file:
+                config = json.loads((file.metadata() or {}).get("t3d", "{}"))
+    except (OSError, ValueError, SafetensorError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); train again") from error
     if (config.get("format"), config.get("format_version")) != (kind, FORMAT_VERSION):
         raise StoreError(
@@ -250,9 +288,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise StoreError(f"{path}: cannot be read ({error}); train again") from error
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Fill a module from safetensors; `StoreError` names missing, unknown and misshapen tensors."""
-    tensors = read_weights(path)
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a module; `StoreError` names missing, unknown and misshapen tensors of the file they are from."""
     wanted = {k: tuple(v.shape) for k, v in module.state_dict().items()}
     found = {k: tuple(v.shape) for k, v in tensors.items()}
     wrong = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))

@@ -34,6 +34,8 @@ class Project:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     allow_missing: bool = False
     retry_failed: bool = False
+    apart: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Items of the catalogue, by part, that the split knows nothing of: they are no shapes of the set."""
 
     @property
     def root(self) -> Path:
@@ -75,7 +77,7 @@ def plan(project: Project, targets: Sequence[Node]) -> Plan:
     """Decide by a pass over the manifests what is there; the split, being cheap, is made here and now."""
     index = FileIndex(project.root / ".files.json")
     split = _make_split(project, index)
-    parts = _read_parts(split) if split else {"": project.catalogue.ids}
+    parts = {**(_read_parts(split) if split else {"": project.catalogue.ids}), **project.apart}
     made = Plan(project, list(targets), parts, decided={(SPLIT, ""): split} if split else {})
     builder = _Builder(project, index, parts)
     demand = project.graph.demand(targets, parts, builder.given)

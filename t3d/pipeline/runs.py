@@ -38,9 +38,15 @@ def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str
     return path
 
 
-def latest_run(root: Path) -> dict[str, Any]:
-    """The newest run file of a category's store; raises UsageError when there is none."""
+def latest_run(root: Path, made: str = "") -> dict[str, Any]:
+    """The newest run file of a category's store; raises UsageError when there is none.
+
+    made: how the name of some node begins of which the run has an artifact.
+    """
     paths = sorted((root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    if not paths:
-        raise UsageError(f"{root}: no run here yet; start one with `t3d run`")
-    return json.loads(paths[-1].read_text())
+    for path in reversed(paths):
+        record: dict[str, Any] = json.loads(path.read_text())
+        if any(name.startswith(made) for name in (*record["artifacts"], made and "?")):
+            return record
+    what = f"no run here yet that made a {made}" if made else "no run here yet"
+    raise UsageError(f"{root}: {what}; start one with `t3d run`")

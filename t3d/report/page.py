@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import platform
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ class Inputs:
     views: ByPart
     mesh: ByPart
     reconstructions: Mapping[str, ByPart]
+    photos: Mapping[str, ByPart]
     template: Mapping[str, Path]
     network: Mapping[str, Path]
     scores: Path
@@ -68,7 +70,9 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
     metrics = json.loads((inputs.scores / "metrics.json").read_text(encoding="utf-8"))
     split = json.loads((inputs.split / "split.json").read_text(encoding="utf-8"))
     scores = read_scores(inputs.scores / "metrics.csv")
-    losses = all_losses(inputs.failures, split["excluded"])
+    lost_photos = [failure for failure in inputs.failures if failure["stage"] == "photos"]
+    failures = [failure for failure in inputs.failures if failure not in lost_photos]
+    losses = all_losses(failures, split["excluded"])
     return render(
         recipe=inputs.recipe,
         split=split,
@@ -79,6 +83,8 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         headlines=[headline(metrics, variant) for variant in inputs.network],
         galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
         published=published_tables(rows(inputs.recipe["category"])),
+        photos={variant: _photos(folders["photos"]) for variant, folders in inputs.photos.items()},
+        lost_photos=lost_photos,
         figures=_figures(inputs, scores, metrics["factor"]),
         warnings=_warnings(inputs),
         versions=versions(),
@@ -188,6 +194,12 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
     }
 
 
+def _photos(folders: Mapping[str, Path]) -> dict[str, str]:
+    """What the stage `photos` drew of each photograph, as inline images."""
+    drawn = {shape: (folder / "photo.preview.png").read_bytes() for shape, folder in folders.items()}
+    return {shape: f"data:image/png;base64,{b64encode(png).decode()}" for shape, png in drawn.items()}
+
+
 def _subjects(folders: ShapeFolders, shown: Sequence[Card]) -> dict[str, Any]:
     found = {card.shape: folders.subject("train", card.shape, "fix") for card in shown}
     return {shape: subject for shape, subject in found.items() if subject}
@@ -234,7 +246,7 @@ def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]
 def _warnings(inputs: Inputs) -> list[tuple[str, str]]:
     """Warnings that stages left in the manifests of the shapes shown here: (shape, warning)."""
     found = set()
-    for folders in (inputs.mesh, inputs.views):
+    for folders in (inputs.mesh, inputs.views, *inputs.photos.values()):
         for shapes in folders.values():
             for shape, folder in shapes.items():
                 manifest = folder / "manifest.json"

@@ -90,6 +90,7 @@ def network_s1(
     from t3d.models import network, regression
     from t3d.models.encoder import encoder_config
     from t3d.models.fitting import summary
+    from t3d.models.looks import measure
     from t3d.models.training import chosen, thread_count, write_curves
 
     decoder, *named = network.load_codes(codes)
@@ -104,7 +105,8 @@ def network_s1(
         encoder, rows = regression.train_encoder(
             (train, val), config, plan, train_seed, scratch, progress, start and start.encoder
         )
-    network.save(out, "s1", decoder, encoder, train.codes.mean(0).numpy())
+    looks = measure(encoder, train.views, val.views)
+    network.save(out, "s1", decoder, encoder, train.codes.mean(0).numpy(), looks)
     write_curves(out / "curves.csv", rows)
     (out / "curves-codes.csv").write_bytes((codes / "curves.csv").read_bytes())
     return {

@@ -1,0 +1,49 @@
+"""What the pictures that a network was trained on look like to it, so that it can tell when one does not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from t3d.geometry.cutout import placement
+from t3d.models.encoder import Backbone, to_float
+from t3d.models.views import Views
+
+VIEWS = 256
+"""How many training views, and held-out ones, are looked at, evenly over all there are."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Some training views as the network's encoder sees them, and how near others come to them."""
+
+    features: NDArray[np.float32]
+    """(M, F): the encoder's features of training views."""
+    held_out: NDArray[np.float32]
+    """(H,): for views of validation shapes the distance to the nearest of them, sorted; may be empty."""
+    placement: NDArray[np.float64]
+    """(3,): how shapes lie in training views, see `cutout.placement`."""
+
+    def share_nearer(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Share (B,) of the held-out views that are nearer to training views than features (B, F) are."""
+        return np.searchsorted(self.held_out, nearest(features, self.features)) / max(1, len(self.held_out))
+
+
+def nearest(features: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Euclidean distance (B,) of features (B, F) to the nearest of others (M, F)."""
+    squares = (features**2).sum(1)[:, None] + (among**2).sum(1) - 2 * features @ among.T
+    return np.sqrt(squares.min(axis=1).clip(min=0))
+
+
+@torch.inference_mode()
+def measure(encoder: Backbone, train: Views, val: Views) -> Looks:
+    """Look at views of training and of validation shapes; leaves the encoder in evaluation mode."""
+    encoder.eval()
+    found = []
+    for views in (train, val):
+        rows = torch.linspace(0, len(views) - 1, min(VIEWS, len(views))).long()
+        parts = [encoder.features(to_float(views.images[some])) for some in torch.split(rows, 64)]
+        found.append(torch.cat(parts).numpy())
+    features, others = found
+    return Looks(features, np.sort(nearest(others, features)), placement(train.masks[:, 0].numpy()))
