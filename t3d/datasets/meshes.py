@@ -177,6 +177,26 @@ def _absolute(lines: list[bytes]) -> Iterator[bytes]:
             yield line
 
 
+def face_groups(path: Path) -> list[str]:
+    """The group (`g`) that each triangle of an OBJ file is in, in the order of `load_geometry`'s faces.
+
+    Empty for other formats, without groups, and for polygons of more corners, whose triangles have no order
+    of their own.
+    """
+    if path.suffix.lower() != ".obj":
+        return []
+    group, groups = "", []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        key, _, rest = line.strip().partition(" ")
+        if key == "g":
+            group = rest.strip()
+        elif key == "f":
+            groups.append(group)
+            if len(rest.split()) != 3:
+                return []
+    return groups if len(set(groups)) > 1 else []
+
+
 _VERTEX = [("x", "<f8"), ("y", "<f8"), ("z", "<f8")]
 _COLOR = [("red", "u1"), ("green", "u1"), ("blue", "u1")]
 _POINT = np.dtype([*_VERTEX, ("nx", "<f8"), ("ny", "<f8"), ("nz", "<f8")])

@@ -49,6 +49,16 @@ class Network:
         """Side of the square images that the encoder sees, in pixels."""
         return self._encoder.config.input_size
 
+    @property
+    def encoder_parameters(self) -> int:
+        """Numbers in the image encoder that training changes."""
+        return sum(weight.numel() for weight in self._encoder.parameters())
+
+    @property
+    def steps(self) -> int:
+        """Steps of the warp."""
+        return self._decoder.config.steps
+
     def to(self, device: str) -> "Network":
         """Move to a device of torch ("cpu", "cuda"); arrays still go in and come out on the CPU."""
         self._decoder.to(device)

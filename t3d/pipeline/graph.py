@@ -90,6 +90,9 @@ class Graph:
             if need.name in self.roles:
                 return []
             raise T3dError(f"stage {node.stage.name} reads {need.name!r}, which no stage makes")
+        served = (node.variant,) if node.variant else self.variants
+        if need.only and not any(one.startswith(need.only) for one in served):
+            return []
         nodes = [one for stage in makers for one in self._nodes(stage)]
         found = nodes if need.variants else [one for one in nodes if one.variant in ("", node.variant)]
         if not found:

@@ -138,7 +138,7 @@ class _Builder:
         stage, project = node.stage, self.project
         given = self.given(node, shape)
         inputs = {} if given else project.graph.inputs(node)
-        roles = [need.name for need, nodes in inputs.items() if not nodes]
+        roles = [need.name for need, nodes in inputs.items() if not nodes and not need.variants]
         made = Task(
             package=project.package,
             root=project.root,
@@ -150,7 +150,11 @@ class _Builder:
             plain_params=plain(project.params[stage.name], self._file_digest),
             seeds={"rng": project.seed, "train_seed": project.train_seed},
             sources={role: self._source(shape, role) for role in roles},
-            wires={need.name: self._wire(need, nodes, shape) for need, nodes in inputs.items() if nodes},
+            wires={
+                need.name: self._wire(need, nodes, shape)
+                for need, nodes in inputs.items()
+                if nodes or need.variants
+            },
             handed=stage.handed,
             version=stage.version,
             context=self._context(node),

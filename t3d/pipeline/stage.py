@@ -56,9 +56,18 @@ class Each:
         object.__setattr__(self, "variants", variants)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class Variants:
-    """Read an artifact once per selected variant: the argument is a mapping by variant."""
+    """Read an artifact once per selected variant: the argument is a mapping by variant.
+
+    only: kinds of variants, by the beginning of their names, that it is read for; without any of them
+    selected the mapping is empty, and nothing is made for it.
+    """
+
+    only: tuple[str, ...]
+
+    def __init__(self, *only: str) -> None:
+        object.__setattr__(self, "only", only)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Need:
     name: str
     each: Each | None = None
     variants: bool = False
+    only: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +174,7 @@ def _need(name: str, annotation: Any) -> Need:
         if isinstance(mark, Each):
             return Need(name, mark, mark.variants)
         if isinstance(mark, Variants):
-            return Need(name, None, True)
+            return Need(name, None, True, mark.only)
     return Need(name)
 
 

@@ -8,7 +8,8 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,88 @@ SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours of Okabe and Ito (2008), told apart by colour-blind readers too; CSS may replace them."""
 
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+_MARKS = "os^DvP"
 _INK = "#010203"  # stands for the page's text colour until the SVG is written
+_PAPER = "#fefefe"  # likewise for its background
 _SIZE = (4.6, 3.0)  # inches: text keeps a readable size when the figure fills a phone's width
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """What is drawn in one colour: y (N,) over x (N,), as a line or as dots; NaN is bridged."""
+
+    name: str
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
+    dots: bool = False
+    color: int | None = None
+    """Place among `SERIES`; None: that of the series among its panel's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Axes with a heading and names; without names they have no ticks either."""
+
+    title: str
+    across: str
+    up: str
+    series: Sequence[Series]
+    log: str = ""
+    """Which axes are logarithmic: "x", "y", "xy"."""
+    limits: tuple[float | None, float | None] = (None, None)
+    """Of the upward axis."""
+    legend: str | None = ""
+    """Heading of the legend; None: no legend."""
+    pictures: Sequence[NDArray[np.uint8]] = ()
+    """(H, W, 4) each, drawn in place of the dots of the first series."""
+
+
+def chart(title: str, panels: Sequence[Panel]) -> str:
+    """Text of an SVG file that stands on its own, on white: panels in rows of two."""
+    with _style(" ".join((title, *(panel.title + panel.up for panel in panels)))):
+        columns, rows = min(len(panels), 2), -(-len(panels) // 2)
+        figure = _figure(title, (columns * _SIZE[0], rows * _SIZE[1]))
+        for place, panel in enumerate(panels, start=1):
+            _fill(_axes(figure, (rows, columns, place), panel), panel)
+        return _plain_svg(figure)
+
+
+def _fill(axes: "Axes", panel: Panel) -> None:
+    for place, one in enumerate(panel.series):
+        _draw(axes, one, place if one.color is None else one.color)
+    if panel.legend is not None and axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8.5, ncols=1 + (len(panel.series) > 3), title=panel.legend)
+    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        if name in panel.log:
+            getattr(axes, f"set_{name}scale")("log", nonpositive="mask")
+            _plain_ticks(axis)
+        elif not (panel.across or panel.up):
+            axis.set_ticks([])
+    axes.set_ylim(*panel.limits)
+    if panel.pictures:
+        first = panel.series[0]
+        for picture, x, y in zip(panel.pictures, first.x, first.y, strict=True):
+            _picture(axes, picture, (x, y))
+
+
+def _draw(axes: "Axes", one: Series, number: int) -> None:
+    there = np.isfinite(one.y)
+    color, turn = SERIES[number % len(SERIES)], number // len(SERIES)
+    shared: Any = {"color": color, "label": one.name.replace("_", " ")}
+    if one.dots:
+        mark = _MARKS[(number + turn) % len(_MARKS)]
+        axes.scatter(one.x[there], one.y[there], s=12, alpha=0.6, lw=0, marker=mark, **shared)
+        return
+    dash = _DASHES[(turn or number) % len(_DASHES)]
+    size = 3.5 if there.sum() < 16 else 0
+    axes.plot(one.x[there], one.y[there], ls=dash, lw=1.6, marker="o", markersize=size, **shared)
+
+
+def _picture(axes: "Axes", picture: NDArray[np.uint8], place: tuple[float, float]) -> None:
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    box = AnnotationBbox(OffsetImage(picture, zoom=24 / len(picture)), place, frameon=False, pad=0)
+    axes.add_artist(box)
 
 
 def curves(columns: Mapping[str, NDArray[np.float64]], title: str, share: bool = False) -> str:
@@ -32,42 +113,17 @@ def curves(columns: Mapping[str, NDArray[np.float64]], title: str, share: bool =
     `columns` holds `step` and (N,) arrays; a value that was not measured at a step is NaN. Values that
     a logarithm cannot show (zero or less) leave a gap.
     """
-    with _style(f"{title} {share}"):
-        figure, axes = _blank(title, "optimisation step", "share" if share else "loss (log scale)")
-        if share:
-            axes.set_ylim(0, 1)
-        else:
-            axes.set_yscale("log", nonpositive="mask")
-            _plain_ticks(axes.yaxis)
-        names = [name for name in columns if name != "step" and np.any(columns[name] > 0)]
-        for index, name in enumerate(names):
-            _line(axes, columns["step"], columns[name], name, index)
-        if names:
-            axes.legend(frameon=False, fontsize=8.5, ncols=1 + (len(names) > 3))
-        return _svg(figure)
-
-
-def _line(
-    axes: "Axes", steps: NDArray[np.float64], values: NDArray[np.float64], name: str, index: int
-) -> None:
-    measured = np.isfinite(values)
-    axes.plot(
-        steps[measured],
-        values[measured],
-        label=name.replace("_", " "),
-        color=SERIES[index % len(SERIES)],
-        linestyle=_DASHES[index // len(SERIES) % len(_DASHES)] if index >= len(SERIES) else _DASHES[index],
-        linewidth=1.6,
-        marker="o" if measured.sum() < 12 else None,
-        markersize=3.5,
-    )
+    names = [name for name in columns if name != "step" and np.any(columns[name] > 0)]
+    series = [Series(name, columns["step"], columns[name]) for name in names]
+    up, log, limits = ("share", "", (0, 1)) if share else ("loss (log scale)", "y", (None, None))
+    return themed(chart(title, [Panel("", "optimisation step", up, series, log, limits)]))
 
 
 def distribution(groups: Sequence[tuple[str, Sequence[float]]], title: str, axis: str) -> str:
     """SVG with one row of dots per group (name, values), its median marked, on a logarithmic axis."""
     with _style(title):
-        figure, axes = _blank(title, axis, "")
-        figure.set_size_inches(_SIZE[0], 1.1 + 0.5 * len(groups))
+        figure = _figure(title, (_SIZE[0], 1.1 + 0.5 * len(groups)))
+        axes = _axes(figure, (1, 1, 1), Panel("", axis, "", []))
         axes.set_xscale("log", nonpositive="mask")
         _plain_ticks(axes.xaxis)
         for row, (_, values) in enumerate(groups):
@@ -79,7 +135,7 @@ def distribution(groups: Sequence[tuple[str, Sequence[float]]], title: str, axis
                 axes.plot([np.median(shown)] * 2, [row - 0.36, row + 0.36], color=_INK, linewidth=2)
         axes.set_yticks(range(len(groups)), [name for name, _ in groups])
         axes.set_ylim(len(groups) - 0.5, -0.5)
-        return _svg(figure)
+        return themed(_plain_svg(figure))
 
 
 def _spread(count: int) -> NDArray[np.float64]:
@@ -96,19 +152,24 @@ def _plain_ticks(axis: "Axis") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _blank(title: str, across: str, up: str) -> tuple["Figure", "Axes"]:
+def _figure(title: str, size: tuple[float, float]) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_SIZE, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+def _axes(figure: "Figure", place: tuple[int, int, int], panel: Panel) -> "Axes":
+    axes = figure.add_subplot(*place, facecolor="none")
+    axes.set_title(panel.title, fontsize=9, loc="left")
+    axes.set_xlabel(panel.across)
+    axes.set_ylabel(panel.up)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.18, linewidth=0.7)
-    return figure, axes
+    return axes
 
 
 @contextmanager
@@ -126,13 +187,17 @@ def _style(salt: str) -> Iterator[None]:
         yield
 
 
-def _svg(figure: "Figure") -> str:
-    """The `<svg>` element alone, deterministic, with the page's colours in place of the stand-ins."""
+def _plain_svg(figure: "Figure") -> str:
+    """A figure as an SVG file that stands on its own, on white; deterministic."""
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    figure.savefig(buffer, format="svg", facecolor=_PAPER, metadata=nothing)
+    return buffer.getvalue()
+
+
+def themed(text: str) -> str:
+    """The `<svg>` element of such a file alone, with the page's paper, ink and series colours."""
+    text = text[text.index("<svg") :].replace(_INK, "currentColor").replace(_PAPER, "none")
     text = re.sub(
         r"<defs>\s*<style.*?</defs>", "", text, count=1, flags=re.DOTALL
     )  # it would reach the whole page

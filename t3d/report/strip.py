@@ -87,17 +87,22 @@ def _reason(subject: Subject) -> str:
     return str(status.get("reason") or "no surface")
 
 
-def strip_png(tiles: Sequence[Tile], size: int = 256) -> bytes:
-    """The tiles side by side on white as one PNG with their captions below: the picture of a README."""
+def strip_png(tiles: Sequence[Tile], size: int = 256, columns: int = 0) -> bytes:
+    """The tiles in rows of `columns` (0: one row) on white as one PNG, their captions below."""
     from PIL import Image, ImageDraw, ImageFont
 
-    sheet = Image.new("RGB", (size * len(tiles), size + size // 8), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(max(10, size // 16))
-    for column, tile in enumerate(tiles):
+    columns = columns or len(tiles)
+    pen_size = max(10, size // 16)
+    high = size + max(size // 8, 16)
+    sheet = Image.new("RGB", (size * columns, high * -(-len(tiles) // columns)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(pen_size)
+    for number, tile in enumerate(tiles):
+        left, top = number % columns * size, number // columns * high
         if tile.picture is not None:
             image = Image.fromarray(on_white(tile.picture)).resize((size, size), Image.Resampling.LANCZOS)
-            sheet.paste(image, (column * size, 0))
-        pen.text(((column + 0.5) * size, size + size // 32), tile.caption, "#444444", font, anchor="ma")
+            sheet.paste(image, (left, top))
+        place = (left + 0.5 * size, top + size + size // 32)
+        pen.text(place, tile.caption, "#444444", font, anchor="ma")
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

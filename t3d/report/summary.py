@@ -1,6 +1,5 @@
 """From one score per shape to the figures of a table: counts, mean, median, intervals, comparisons."""
 
-import csv
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from t3d.geometry.metrics import median_interval
+from t3d.report.sections import write_table
 
 OK, FAILED, NO_TRUTH = "ok", "failed", "no ground truth"
 """Status of a score: of a prediction; the penalty for one that is missing; none, nothing to compare with."""
@@ -49,11 +49,7 @@ class Score:
 
 def write_scores(path: Path, scores: Iterable[Score]) -> None:
     """Write `metrics.csv`, a row per score."""
-    names = [field.name for field in dataclasses.fields(Score)]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(dataclasses.asdict(score) for score in scores)
+    write_table(path, map(dataclasses.asdict, scores))
 
 
 def grouped(scores: Iterable[Score]) -> dict[tuple[str, ...], list[Score]]:

@@ -93,7 +93,7 @@ def test_png_has_pictures_in_order_and_captions_below():
     tiles = [Tile("one", red), Tile("nothing", None, "reason"), Tile("two", blue)]
     data = strip_png(tiles, 64)
     sheet = np.asarray(Image.open(io.BytesIO(data)))
-    assert sheet.shape == (72, 192, 3)
+    assert sheet.shape == (80, 192, 3)
     assert sheet[32, 32].tolist() == [255, 0, 0]
     assert sheet[32, 96].tolist() == [255, 255, 255]
     assert sheet[32, 160].tolist() == [0, 0, 255]

@@ -1,0 +1,113 @@
+"""What encoders say of views, and how well it tells shapes apart; codes of shapes, whoever trained them.
+
+K shapes, V views of each, C numbers in a code or feature.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from t3d.models.contrastive import retrieval
+from t3d.models.encoder import Backbone, build_backbone, to_float, to_input
+from t3d.models.network import Floats, Network, load_codes, load_encoder
+from t3d.models.views import read_views
+
+Bytes = NDArray[np.uint8]
+
+
+def evenly(items: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` of the items, evenly over them."""
+    kept = min(count, len(items))
+    return [items[(2 * index + 1) * len(items) // (2 * kept)] for index in range(kept)]
+
+
+def easy_views(folder: Path, count: int) -> tuple[list[str], Bytes]:
+    """Names (`easy/07`) of at most `count` easy views of a shape, evenly, and images (V, H, H, 3)."""
+    numbers = evenly(sorted(int(path.stem) for path in (folder / "easy").glob("*.png")), count)
+    return [f"easy/{number:02d}" for number in numbers], read_views(folder, "easy", numbers)[0]
+
+
+def shape_codes(
+    network: Network, codes: Path | None, views: Mapping[str, Path], shapes: Iterable[str], count: int
+) -> dict[str, Floats]:
+    """A code (C,) of each shape: that of phase 1 where there is one, else the mean over `count` views.
+
+    Shapes with neither are left out.
+    """
+    known = load_codes(codes)[1] if codes else {}
+    found = {shape: known[shape] for shape in shapes if shape in known}
+    for shape in views.keys() & set(shapes) - known.keys():
+        found[shape] = network.encode(easy_views(views[shape], count)[1]).mean(0)
+    return dict(sorted(found.items()))
+
+
+def pretrained(folders: Mapping[str, Path], seed: int) -> dict[str, Backbone]:
+    """Encoders of `pretrain` folders by variant; first what was before: `s2-none`, else random weights."""
+    encoders: dict[str, Backbone] = {
+        name: load_encoder(folder, 1, seed)[0] for name, folder in folders.items()
+    }
+    config = next(iter(encoders.values())).config
+    before = encoders.pop("s2-none", None) or build_backbone(config, "none", seed)
+    return {"before pre-training": before, **encoders}
+
+
+@torch.inference_mode()
+def features(encoder: Backbone, images: Bytes, batch: int = 64) -> Floats:
+    """Features (M, F) of the backbone, before the layer that gives codes, for images (M, H, H, 3)."""
+    encoder.eval()
+    parts = torch.split(to_input(images, encoder.config.input_size), batch)
+    return torch.cat([encoder.features(to_float(part)) for part in parts]).numpy()
+
+
+def cosines(embeddings: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Cosines between views of one shape, and between views of two, each pair once, from (K, V, C).
+
+    The mean of all embeddings is subtracted first: what all images have in common says nothing of a shape.
+    """
+    unit = _centred(embeddings).reshape(-1, embeddings.shape[-1])
+    whose = np.repeat(np.arange(len(embeddings)), embeddings.shape[1])
+    one, other = np.triu_indices(len(unit), 1)
+    values, same = (unit @ unit.T)[one, other], whose[one] == whose[other]
+    return values[same], values[~same]
+
+
+def measures(embeddings: NDArray[np.floating]) -> dict[str, float]:
+    """How well views (K, V, C) tell K > 1 shapes apart, V > 1.
+
+    retrieval: see `contrastive.retrieval`. silhouette: mean over views of (b - a) / max(a, b), a the mean
+    distance (1 - cosine) to views of the same shape, b to those of the nearest other one (Rousseeuw 1987).
+    intra, inter: mean cosines, see `cosines`. All of embeddings without their mean.
+    """
+    from sklearn.metrics import silhouette_score
+
+    unit, (intra, inter) = _centred(embeddings), cosines(embeddings)
+    rows, whose = unit.reshape(-1, unit.shape[-1]), np.repeat(np.arange(len(unit)), unit.shape[1])
+    return {
+        "retrieval": retrieval(torch.from_numpy(unit)),
+        "silhouette": float(silhouette_score(rows, whose, metric="cosine")),
+        "intra": float(intra.mean()),
+        "inter": float(inter.mean()),
+    }
+
+
+def drift(embeddings: NDArray[np.floating]) -> Floats:
+    """How far each view (K, V) is from the mean of its shape, over the mean distance of two shapes' means.
+
+    0: the view does not matter; 1: two views differ as two shapes do.
+    """
+    means = embeddings.mean(1)
+    one, other = np.triu_indices(len(means), 1)
+    apart = np.linalg.norm(means[one] - means[other], axis=1).mean()
+    away: Floats = np.linalg.norm(embeddings - means[:, None], axis=2) / apart
+    return away
+
+
+def _centred(embeddings: NDArray[np.floating]) -> Floats:
+    """Less the mean of all, each scaled to length 1."""
+    less = embeddings - embeddings.mean((0, 1))
+    lengths = np.linalg.norm(less, axis=-1, keepdims=True)
+    return np.divide(less, lengths, out=np.zeros_like(less), where=lengths > 1e-12)

@@ -1,0 +1,347 @@
+"""Figures and tables of what networks learned: codes and views in the plane, errors, sizes.
+
+K shapes, V views of each, C numbers in a code or feature.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t3d.geometry.correspondence import lattice
+from t3d.geometry.mesh import Mesh, bounds, face_areas
+from t3d.report.figures import Panel, Series, chart
+from t3d.report.gallery import ShapeFolders
+from t3d.report.pictures import input_view
+from t3d.report.sections import Section
+from t3d.report.strip import Subject, reconstruction
+from t3d.report.summary import Score
+
+if TYPE_CHECKING:
+    from t3d.models.network import Network
+
+Reals = NDArray[np.floating]
+
+Shown = tuple[Section, str]
+"""A section of one figure, and the figure's text."""
+
+CODES = "Training shapes where their codes are; unseen ones where the mean of their views' encodings is."
+CLOUDS = (
+    "t-SNE of views, one colour and mark per shape. Retrieval: share of views whose nearest one from another "
+    "direction is of the same shape. Silhouette: 1 for tight, separate shapes, 0 for mixed ones."
+)
+COSINES = "Pairs of views, the mean of all taken off; the less overlap, the better shapes are told apart."
+DRIFT = "Medians in bins of 30°. 0: the direction does not matter. 1: two views differ as two shapes do."
+WARPS = "A dot per pair of training shapes: close codes should warp alike."
+ERRORS = "Dots: test shapes, fixed and random view; lines: medians of bins. Table: the worst 5 %, fixed view."
+GROWTH = "A code book grows with the shapes, an encoder does not."
+
+AZIMUTH = "azimuth (°; 270: front, 90: back)"
+"""Name of an axis, by the camera recipe's convention."""
+
+WORST = 0.05
+"""Share of the shapes whose reconstructions are looked at as the worst, at least one."""
+
+LOOSE = 0.1
+"""Share of the area beside the largest piece from which a mesh counts as fragments."""
+
+OFF = 0.25
+"""Distance between the sides of bounding boxes from which a mesh counts as far off, in unit-frame lengths."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What an encoder says of views of some shapes (K, V, C), and their (azimuth, elevation) in degrees."""
+
+    embeddings: Reals
+    angles: Reals
+
+
+def thumbnail(folder: Path) -> NDArray[np.uint8]:
+    """A small picture (H, W, 4) of a shape from its `views`, from the front and a side by the recipe."""
+    from PIL import Image
+
+    names = sorted(path.stem for path in (folder / "easy").glob("*.png"))
+    view = input_view(folder, f"easy/{names[len(names) * 4 // 5]}")
+    return np.asarray(Image.fromarray(view).resize((48, 48), Image.Resampling.BOX))
+
+
+def look(encode: Callable[[Any], Reals], views: Mapping[str, Path], count: int) -> Seen:
+    """At most `count` easy views of each shape, as many of all; `views`: folders by shape id."""
+    from t3d.models.embeddings import easy_views
+
+    read = {folder: easy_views(folder, count) for folder in views.values()}
+    least = min(len(names) for names, _ in read.values())
+    encoded = np.stack([encode(images[:least]) for _, images in read.values()])
+    angles = [view_angles(folder, names[:least]) for folder, (names, _) in read.items()]
+    return Seen(encoded, np.array(angles))
+
+
+def view_angles(folder: Path, names: Sequence[str]) -> Reals:
+    """Azimuth in [0, 360) and elevation (N, 2), in degrees, of views (`easy/07`) as seen from the centre."""
+    from t3d.datasets.cameras import read_cameras
+
+    cameras = read_cameras(folder / "cameras.json")
+    x, y, z = np.array([cameras[name[:4]][int(name[5:])].eye for name in names]).T
+    return np.degrees([np.arctan2(z, x) % (2 * np.pi), np.arctan2(y, np.hypot(x, z))]).T
+
+
+def plane(rows: Reals) -> Reals:
+    """Rows (M, C), M > 2, in two dimensions by t-SNE (van der Maaten & Hinton 2008); the same every time."""
+    from sklearn.manifold import TSNE
+
+    near = min(30.0, (len(rows) - 1) / 3)
+    made: Reals = TSNE(perplexity=near, init="pca", random_state=0).fit_transform(rows.astype(np.float64))
+    return made
+
+
+def code_panels(codes: Reals, unseen: Reals, pictures: Sequence[NDArray[np.uint8]]) -> list[Panel]:
+    """Codes of training shapes (K, C) and mean encodings of unseen ones (U, C), by PCA and by t-SNE.
+
+    pictures: of the training shapes, drawn at their place in the t-SNE.
+    """
+    from sklearn.decomposition import PCA
+
+    both, count = np.concatenate([codes, unseen]), len(codes)
+    fitted = PCA(2, svd_solver="full").fit(both)
+    first, second = (
+        f"component {n} ({s:.0%} of the variance)" for n, s in enumerate(fitted.explained_variance_ratio_, 1)
+    )
+    flat, places = fitted.transform(both), plane(both)
+    parts = {"training shapes": slice(count), "unseen shapes": slice(count, None)}
+    dots = [
+        [Series(name, rows[part, 0], rows[part, 1], True) for name, part in parts.items()]
+        for rows in (flat, places)
+    ]
+    return [
+        Panel("PCA", first, second, dots[0]),
+        Panel("t-SNE: training shapes, unseen ones as dots", "", "", dots[1], legend=None, pictures=pictures),
+    ]
+
+
+def cloud_panel(title: str, views: Reals) -> Panel:
+    """Views (K, V, C) in the plane by t-SNE, one colour and mark per shape, in turn."""
+    places = plane(views.reshape(-1, views.shape[-1])).reshape(*views.shape[:2], 2)
+    return Panel(title, "", "", [Series("", dots.T[0], dots.T[1], True) for dots in places], legend=None)
+
+
+def cosine_panel(title: str, views: Reals) -> Panel:
+    """Distributions of cosines of embeddings (K, V, C) within and between shapes."""
+    from t3d.models.embeddings import cosines
+
+    edges = np.linspace(-1, 1, 41)
+    shares = [np.histogram(values, edges)[0] / len(values) for values in cosines(views)]
+    names = ("views of one shape", "views of two shapes")
+    series = [Series(name, edges[1:] - 0.025, share) for name, share in zip(names, shares, strict=True)]
+    return Panel(title, "cosine", "share of pairs", series, limits=(0, None))
+
+
+def binned(angles: Reals, values: Reals, width: float) -> tuple[Reals, Reals]:
+    """Middles of the bins of angles (N,) that hold any, and the medians of the values (N,) in them."""
+    number = np.floor(angles / width).astype(np.int64)
+    there = np.unique(number)
+    return (there + 0.5) * width, np.array([np.median(values[number == one]) for one in there])
+
+
+def drift_panel(seen: Mapping[str, Seen]) -> Panel:
+    """How far encodings of views are from their shape's mean, against azimuth; a line per network."""
+    from t3d.models.embeddings import drift
+
+    lines = [
+        Series(name, *binned(one.angles[..., 0].ravel(), drift(one.embeddings).ravel(), 30))
+        for name, one in seen.items()
+    ]
+    up = "distance to the shape's mean\n/ distance between shapes"
+    return Panel("", AZIMUTH, up, lines, limits=(0, None))
+
+
+def warp_panel(title: str, network: "Network", codes: Reals, points: Reals) -> Panel:
+    """For every pair of codes (K, C) how far apart they warp points (N, 3) on average, against their distance."""
+    from scipy.stats import spearmanr
+
+    one, other = np.triu_indices(len(codes), 1)
+    places = np.stack([network.warp(points, code) for code in codes])
+    apart = np.linalg.norm(codes[one] - codes[other], axis=1)
+    moved = np.array(
+        [np.linalg.norm(places[a] - places[b], axis=1).mean() for a, b in zip(one, other, strict=True)]
+    )
+    heading = f"{title}: rank correlation {spearmanr(apart, moved).statistic:.2f}"
+    dots = [Series("", apart, moved, dots=True)]
+    return Panel(
+        heading,
+        "distance of two codes",
+        "mean distance of warped points\n(unit frame)",
+        dots,
+        limits=(0, None),
+    )
+
+
+def error_rows(scores: Sequence[Score], views: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """Every score of a network on a known view, and where the view was seen from, in degrees."""
+    rows = []
+    for one in scores:
+        if one.method == one.variant and one.view and one.shape in views and one.chamfer is not None:
+            ((azimuth, elevation),) = view_angles(views[one.shape], [one.view]).tolist()
+            about = {"variant": one.variant, "shape": one.shape, "view": one.view}
+            rows.append(about | {"azimuth": azimuth, "elevation": elevation, "chamfer": one.chamfer})
+    return rows
+
+
+def error_panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """Errors against azimuth and elevation: a dot per shape and view, medians of bins as a line."""
+    panels = []
+    for angle, across, width in (("azimuth", AZIMUTH, 60), ("elevation", "elevation (°)", 5)):
+        series = []
+        for number, variant in enumerate(dict.fromkeys(row["variant"] for row in rows)):
+            mine = [(row[angle], row["chamfer"]) for row in rows if row["variant"] == variant]
+            at, values = np.array(mine).T
+            series += [
+                Series("", at, values, True, number),
+                Series(f"{variant}, median", *binned(at, values, width), color=number),
+            ]
+        panels.append(Panel("", across, "Chamfer distance (log scale)", series, "y"))
+    return panels
+
+
+def growth_panel(code: int, encoders: Mapping[str, int], shapes: int) -> Panel:
+    """Numbers in a code book, `code` per shape, and in each encoder, as training shapes become more."""
+    counts = np.logspace(1, 6, 16)
+    lines = [Series(f"code book, {code} per shape", counts, code * counts)]
+    lines += [Series(f"encoder of {name}", counts, np.full(16, size)) for name, size in encoders.items()]
+    here = Series(f"here: {shapes} shapes", np.array([shapes]), np.array([code * shapes]), dots=True)
+    return Panel("", "training shapes", "trained numbers", [*lines, here], "xy")
+
+
+def worst_rows(scores: Sequence[Score], subjects: Mapping[str, Subject | None]) -> list[dict[str, Any]]:
+    """The worst scores, worst first, and what is wrong with each; shapes without ground truth are none."""
+    known = sorted(
+        (one for one in scores if one.chamfer is not None), key=lambda one: (-(one.chamfer or 0), one.shape)
+    )
+    return [
+        {
+            "variant": one.variant,
+            "shape": one.shape,
+            "view": one.view,
+            "kind": flaw(subjects.get(one.shape)),
+            "chamfer": one.chamfer,
+        }
+        for one in known[: math.ceil(WORST * len(known))]
+    ]
+
+
+def flaw(subject: Subject | None) -> str:
+    """`missing`, `empty`, `fragments`, `far off`, or `other form` where the mesh is whole and in place.
+
+    See `LOOSE` and `OFF`.
+    """
+    from t3d.datasets.formats import read_json
+    from t3d.datasets.meshes import read_ply
+
+    made = reconstruction(subject) if subject else None
+    if subject is None or made is None:
+        status = read_json(subject.reconstruction / "choices.json").get(subject.view, {}) if subject else {}
+        return "empty" if status.get("status") == "empty" else "missing"
+    if loose_share(made) > LOOSE:
+        return "fragments"
+    truth = read_ply(subject.mesh / "mesh.ply")
+    return "far off" if np.abs(bounds(made) - bounds(truth)).max() > OFF else "other form"
+
+
+def loose_share(mesh: Mesh) -> float:
+    """Share of the area that does not belong to the connected piece with the largest."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    one, other = mesh.faces[:, [0, 1]].ravel(), mesh.faces[:, [1, 2]].ravel()
+    edges = coo_array((np.ones(len(one)), (one, other)), shape=(len(mesh.vertices),) * 2)
+    piece = connected_components(edges, directed=False)[1][mesh.faces[:, 0]]
+    areas = np.bincount(piece, face_areas(mesh))
+    return float(1 - areas.max() / areas.sum())
+
+
+def _shown(
+    name: str, title: str, panels: Sequence[Panel], caption: str, rows: Sequence[Mapping[str, Any]] = ()
+) -> Shown:
+    return Section(title, {f"{name}.svg": caption}, rows), chart(title, panels)
+
+
+def code_sections(
+    models: Mapping[str, "Network"],
+    known: Mapping[str, Mapping[str, Reals]],
+    train: Mapping[str, Path],
+    unseen: Mapping[str, Path],
+    count: int,
+) -> list[Shown]:
+    """Codes of training shapes (`known`) and of `count` views of unseen ones, by network.
+
+    train, unseen: `views` folders. Nothing is said of fewer than two unseen shapes.
+    """
+    if len(unseen) < 2:
+        return []
+    seen = {name: look(model.encode, unseen, count) for name, model in models.items()}
+    found, warps = [], []
+    for name, one in seen.items():
+        codes = np.stack(list(known[name].values()))
+        panels = code_panels(
+            codes, one.embeddings.mean(1), [thumbnail(train[shape]) for shape in known[name]]
+        )
+        found.append(_shown(f"codes-{name}", f"Codes of shapes, {name}", panels, CODES))
+        warps.append(warp_panel(name, models[name], codes, lattice(8)))
+    clouds = {name: one.embeddings for name, one in seen.items()}
+    found += cloud_sections("views", "Codes of views of unseen shapes", clouds)
+    found.append(_shown("azimuth", "Invariance of codes against azimuth", [drift_panel(seen)], DRIFT))
+    return [*found, _shown("warps", "Warps against codes", warps, WARPS)]
+
+
+def cloud_sections(name: str, title: str, clouds: Mapping[str, Reals]) -> list[Shown]:
+    """Views (K, V, C) by encoder: in the plane, with a table of how well they tell shapes apart; cosines."""
+    from t3d.models.embeddings import measures
+
+    rows = [{"encoder": one, **measures(views), "shapes": len(views)} for one, views in clouds.items()]
+    planes = [cloud_panel(one, views) for one, views in clouds.items()]
+    cosines = [cosine_panel(one, views) for one, views in clouds.items()]
+    return [
+        _shown(name, title, planes, CLOUDS, rows),
+        _shown(f"{name}-cosines", f"{title}: cosines", cosines, COSINES),
+    ]
+
+
+def contrast_sections(
+    pretrain: Mapping[str, Path], unseen: Mapping[str, Path], count: int, seed: int
+) -> list[Shown]:
+    """The same of features before and after contrastive pre-training; none without `pretrain` folders."""
+    from t3d.models.embeddings import features, pretrained
+
+    if not pretrain or len(unseen) < 2:
+        return []
+    encoders = pretrained(pretrain, seed).items()
+    clouds = {name: look(partial(features, one), unseen, count).embeddings for name, one in encoders}
+    return cloud_sections("pretrain", "Features of unseen shapes and pre-training", clouds)
+
+
+def error_sections(
+    scores: Sequence[Score], views: Mapping[str, Path], folders: Mapping[str, ShapeFolders]
+) -> list[Shown]:
+    """Errors of the test part by direction, and what is wrong with the worst of each network."""
+    rows, bad = error_rows(scores, views), []
+    for name, found in folders.items():
+        mine = [one for one in scores if (one.method, one.choice) == (name, "fix")]
+        bad += worst_rows(mine, {one.shape: found.subject("test", one.shape, "fix") for one in mine})
+    title = "Errors of unseen shapes by direction"
+    return [_shown("errors", title, error_panels(rows), ERRORS, bad)] if rows else []
+
+
+def growth_section(models: Mapping[str, "Network"], shapes: int) -> Shown:
+    """Sizes of code book and encoders for `shapes` training shapes and for other numbers of them."""
+    code = len(next(iter(models.values())).mean_code)
+    sizes = {name: model.encoder_parameters for name, model in models.items()}
+    rows = [
+        {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
+        for name, size in sizes.items()
+    ]
+    return _shown("growth", "Code book against encoder", [growth_panel(code, sizes, shapes)], GROWTH, rows)

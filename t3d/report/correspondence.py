@@ -1,0 +1,252 @@
+"""Pictures and figures of what corresponds: shapes and the template they are all warped to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label_agreement, lattice, overlap
+from t3d.geometry.mesh import Mesh, bounds
+from t3d.report.figures import SERIES
+from t3d.report.gallery import ANGLES
+from t3d.report.pictures import around, draw, place_colors, warped
+from t3d.report.sections import Section
+from t3d.report.strip import Tile
+
+if TYPE_CHECKING:
+    from t3d.models.network import Floats, Network
+
+EDGE = 0.04
+"""Longest edge of triangles that are coloured by their corners, in unit-frame lengths."""
+
+PARTS = dict(
+    zip("blue vermilion green pink orange sky-blue yellow".split(), (*SERIES, "#f0e442"), strict=True)
+)
+"""Colours of parts, in turn, by what they are called."""
+
+GRID = 40
+"""Cells of the box [-1, 1]^3 along each axis at which insides are compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A training shape: its mesh in the unit frame, its code, and labelled points on its surface.
+
+    `warped` has the points' places in the template's frame, `still` those in the unit frame.
+    """
+
+    shape: str
+    mesh: Mesh
+    code: "Floats"
+    warped: Placed
+    still: Placed
+
+
+def read_members(
+    meshes: Mapping[str, Path], labels: Mapping[str, Path], codes: Mapping[str, "Floats"], network: "Network"
+) -> tuple[list[Member], list[str]]:
+    """Shapes from their `mesh` and `labels` folders, and the names that their labels are places in."""
+    from t3d.datasets.formats import read_json, read_npz
+
+    named = {shape: read_json(labels[shape] / "parts.json") for shape in meshes}
+    names = sorted({name for some in named.values() for name in some})
+    members = []
+    for shape, folder in meshes.items():
+        points, found = read_npz(labels[shape] / "labels.npz", "points", "labels")
+        numbers = np.array([*map(names.index, named[shape]), -1])[found]
+        places = network.warp(points, codes[shape]).astype(np.float64)
+        pair = (Placed(points, where, numbers) for where in (places, points))
+        members.append(Member(shape, read_fine(folder), codes[shape], *pair))
+    return members, names
+
+
+def read_fine(folder: Path) -> Mesh:
+    """The mesh of a `mesh` folder, its faces divided until edges are short enough to be coloured."""
+    from trimesh.remesh import subdivide_to_size
+
+    from t3d.datasets.meshes import read_ply
+
+    mesh = read_ply(folder / "mesh.ply")
+    vertices, faces = subdivide_to_size(mesh.vertices, mesh.faces, EDGE, max_iter=20)
+    return Mesh(np.asarray(vertices), np.asarray(faces, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Artist:
+    """Draws shapes of a network in the colours of its template, pictures `size` pixels wide.
+
+    template: its mesh, None where it has no surface; its box has all colours, what is beyond is clamped.
+    resolution: cells along each axis where surfaces have to be found.
+    """
+
+    network: "Network"
+    template: Mesh | None
+    size: int
+    resolution: int
+
+    def draw(self, caption: str, mesh: Mesh, colors: NDArray[np.uint8]) -> Tile:
+        """A mesh from the front in colours (V, 3)."""
+        return Tile(caption, draw(mesh, around(*ANGLES[0], self.size), colors))
+
+    def colors(self, places: NDArray[np.floating]) -> NDArray[np.uint8]:
+        """Colours (N, 3) of places (N, 3) in the template's frame."""
+        low, high = bounds(self.template) if self.template else (-np.ones(3), np.ones(3))
+        return place_colors(2 * (places - low) / (high - low) - 1)
+
+    def tile(self, caption: str, mesh: Mesh | None, code: "Floats | None" = None) -> Tile:
+        """A mesh coloured by where on the template its code warps it to; without a code, by where it is."""
+        if mesh is None:
+            return Tile(caption, None, "no surface")
+        places = mesh.vertices if code is None else warped(mesh, self.network, code)
+        return self.draw(caption, mesh, self.colors(places))
+
+    def steps(self, member: Member) -> list[Tile]:
+        """A shape, the same at the four supervised steps of its warp, colours following, and the template."""
+        vertices = member.mesh.vertices
+        stages = [stage.astype(np.float64) for stage in self.network.warp_steps(vertices, member.code)]
+        every = self.network.steps // len(stages)
+        captions = [member.shape, *(f"step {every * (index + 1)}" for index in range(len(stages)))]
+        moved = zip(captions, [vertices, *stages], strict=True)
+        colors = self.colors(stages[-1])
+        tiles = [self.draw(name, Mesh(places, member.mesh.faces), colors) for name, places in moved]
+        return [*tiles, self.tile("template", self.template)]
+
+    def transfer(self, source: Member, target: Member) -> list[Tile]:
+        """Parts of a shape (its places, if it has none) carried to another: by template, by place; its own."""
+        vertices = target.mesh.vertices
+        on_template = warped(target.mesh, self.network, target.code)
+        carried = [
+            (f"parts of {source.shape}", source.mesh, source.still, source.mesh.vertices),
+            ("through the template", target.mesh, source.warped, on_template),
+            ("in the unit frame", target.mesh, source.still, vertices),
+            (f"parts of {target.shape}", target.mesh, target.still, vertices),
+        ]
+        return [
+            self.draw(caption, mesh, _paint(placed)[counterparts(placed, places)])
+            for caption, mesh, placed, places in carried
+        ]
+
+    def between(self, one: Member, other: Member) -> Iterator[Tile]:
+        """Shapes of the codes on the straight line between two."""
+        for share in np.linspace(0, 1, 7):
+            code = ((1 - share) * one.code + share * other.code).astype(np.float32)
+            caption = {0.0: one.shape, 1.0: other.shape}.get(float(share), f"{share:.0%}")
+            yield self.tile(caption, self._surface([code]), code)
+
+    def means(self, members: Sequence[Member]) -> list[Tile]:
+        """The template, the shape of the mean code, and that of the mean of the members' distances."""
+        code = self.network.mean_code
+        mean = self._surface([one.code for one in members])
+        return [
+            self.tile("template", self.template),
+            self.tile("mean code", self._surface([code]), code),
+            self.tile("mean of shapes", mean),
+        ]
+
+    def _surface(self, codes: Sequence["Floats"]) -> Mesh | None:
+        """Where the mean of the codes' distances is zero; None: nowhere."""
+        from t3d.geometry.isosurface import NoSurface, extract
+
+        try:
+            return extract(
+                lambda at: np.mean([self.network.sdf(at, code) for code in codes], axis=0), self.resolution
+            )
+        except NoSurface:
+            return None
+
+
+def _paint(placed: Placed) -> NDArray[np.uint8]:
+    """Colours (N, 3) of labelled points: of their parts, grey without, of their places where none has any."""
+    if (placed.labels < 0).all():
+        return place_colors(placed.points)
+    palette = np.array([tuple(bytes.fromhex(color[1:])) for color in PARTS.values()], np.uint8)
+    return np.where(placed.labels[:, None] < 0, np.uint8(225), palette[placed.labels % len(palette)])
+
+
+def overlaps(codes: Sequence["Floats"], network: "Network") -> list[dict[str, Any]]:
+    """How much the template, and what else may stand for all shapes, share with it and with each shape."""
+    points = lattice(GRID)
+    each, template = [network.sdf(points, code) for code in codes], network.template_sdf(points)
+    means = {"mean code": network.sdf(points, network.mean_code), "mean of shapes": np.mean(each, axis=0)}
+    return [
+        {
+            "shape": name,
+            "IoU with the template": overlap(values, template),
+            "mean IoU with the shapes": float(np.mean([overlap(values, one) for one in each])),
+            "shapes": len(each),
+        }
+        for name, values in {"template": template, **means}.items()
+    ]
+
+
+def pair_rows(members: Sequence[Member]) -> list[dict[str, Any]]:
+    """For every ordered pair what transfer through the template and in the unit frame come to."""
+    return [
+        {
+            "source": one.shape,
+            "target": other.shape,
+            "agreement_template": label_agreement(one.warped, other.warped),
+            "agreement_unit": label_agreement(one.still, other.still),
+            "cycle_template": cycle_error(one.warped, other.warped),
+            "cycle_unit": cycle_error(one.still, other.still),
+        }
+        for one, other in permutations(members, 2)
+    ]
+
+
+def pair_summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Means over pairs, both ways of each; pairs that share no part have no agreement."""
+    labelled = [row for row in rows if row["agreement_template"] is not None]
+
+    def mean(name: str, among: Sequence[Mapping[str, Any]]) -> float | None:
+        return float(np.mean([row[name] for row in among])) if among else None
+
+    return [
+        {
+            "nearest point": caption,
+            "label agreement": mean(f"agreement_{way}", labelled),
+            "pairs with labels": len(labelled),
+            "cycle error": mean(f"cycle_{way}", rows),
+            "pairs": len(rows),
+        }
+        for way, caption in (("template", "through the template"), ("unit", "in the unit frame"))
+    ]
+
+
+def sections(pairs: Sequence[Any], overlap_rows: Sequence[Any], names: Sequence[str]) -> list[Section]:
+    """The sections of the stage's pictures; names: of the parts."""
+    parts = ", ".join(f"{name} {color}" for name, color in zip(names, list(PARTS) * len(names), strict=False))
+    carried = "Each place takes the part of the nearest point of the first shape. " + parts
+    return [
+        Section(
+            "Training shapes on their template",
+            {
+                "sheet.png": "True shapes; the colour of a place says where on the template the network puts it."
+            },
+        ),
+        Section(
+            "From a shape to the template",
+            {"steps.png": "The true shape, its points after each supervised step of the warp, the template."},
+        ),
+        Section(
+            "Parts carried from one shape to another",
+            {"transfer.png": carried},
+            pair_summary(pairs),
+            "Label agreement: share of points that get their own part, of parts on both shapes. Cycle error: how "
+            "far from its start a point comes back on average, in unit-frame lengths.",
+        ),
+        Section(
+            "The template against the mean",
+            {"mean.png": "The template, the mean code's shape, the zero level of the mean distance."},
+            overlap_rows,
+            f"Intersection over union of the insides, on {GRID}³ points of the box [-1, 1]³.",
+        ),
+        Section(
+            "Between two shapes",
+            {"between.png": "Shapes of the codes on the straight line from one shape's to another's."},
+        ),
+    ]
