@@ -185,7 +185,7 @@ def project_of(settings: Settings, command: str = "") -> Project:
 
     stages = stages_of(PACKAGE)
     data = Path(settings.data) if settings.data else _procedural(settings)
-    catalogue = replace(_catalogue(data, settings), photos=_photos(settings))
+    catalogue = _catalogue(data, settings)
     files = _split_files(settings) or discover(data, catalogue.name)
     split: dict[str, Any] = {
         "category": catalogue.name,
@@ -215,7 +215,7 @@ def project_of(settings: Settings, command: str = "") -> Project:
         recipe=recipe,
         allow_missing=settings.allow_missing,
         retry_failed=settings.retry_failed,
-        apart={"photos": sorted(catalogue.photos)},
+        apart={"photos": sorted(_photos(settings))},
     )
 
 
@@ -228,12 +228,12 @@ def _catalogue(data: Path, settings: Settings) -> Any:
     if is_pack(settings):
         from t3d.tasks.packs import find_pack
 
-        if settings.splits or settings.limit:
-            raise UsageError(f"{data}: a pack brings its own split; leave --splits and --limit out")
+        if settings.splits or settings.limit or settings.photos:
+            raise UsageError(f"{data}: a pack is as it is; leave --splits, --limit and --photos out")
         return find_pack(data, settings.category)
     from t3d.datasets.catalogue import find_catalogue
 
-    return find_catalogue(data, settings.category)
+    return replace(find_catalogue(data, settings.category), photos=_photos(settings))
 
 
 def variants_of(settings: Settings) -> tuple[str, ...]:
