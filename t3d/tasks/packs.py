@@ -29,7 +29,7 @@ class PackSet:
 
     pack: Pack
     procedural: bool = False
-    roles: tuple[str, ...] = ("geometry", "appearance")
+    roles: tuple[str, ...] = ("geometry", "appearance", "photo")
 
     @property
     def name(self) -> str:

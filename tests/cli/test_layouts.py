@@ -288,7 +288,7 @@ def test_budget_belongs_to_packs(home):
             "its samples are damaged; make it again",
         ),
         (lambda content: content, "--category chair", "holds sofas; say --category sofa"),
-        (lambda content: content, "--limit 3", "a pack brings its own split; leave --splits and --limit out"),
+        (lambda content: content, "--limit 3", "a pack is as it is; leave --splits, --limit and --photos out"),
     ],
 )
 def test_a_bad_pack_is_told_in_one_line(pack, tmp_path, change, options, message):
