@@ -12,6 +12,7 @@ import click
 
 from t3d.cli.console import counted, duration, grouped, say, size, watch_of
 from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
+from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.graph import Node
 from t3d.pipeline.outcome import Outcome
@@ -209,10 +210,13 @@ def _most(planned: Plan, most: int | None) -> int:
 def exit_status(
     failures: Sequence[Failure], outcomes: Mapping[Any, Outcome], targets: set[str], most: int
 ) -> int:
-    """1 when a target of the whole set is not there, for any accident, and beyond `most` lost shapes."""
+    """1 when a target of the whole set is not there, for any accident, and beyond `most` lost shapes.
+
+    A virtual shape that is lost counts as its original.
+    """
     missing = any(one.node in targets and not one.shape and not one.there for one in outcomes.values())
     accidents = any(one.kind != "data" for one in failures)
-    shapes = {one.shape for one in failures if one.shape}
+    shapes = {original(one.shape) or one.shape for one in failures if one.shape}
     if len(shapes) > most:
         say(f"{len(shapes)} shapes lost, more than --max-failures {most}")
     return int(missing or accidents or len(shapes) > most)
