@@ -293,32 +293,3 @@ def test_no_unseen_shapes_give_no_codes() -> None:
     plan = FitPlan(fit_iterations=5, fit_points=8, fit_lr=1e-2, clamp=0.1)
     codes, _ = fit_codes(build_decoder(CONFIG, 0), Samples({}), plan, seed=0)
     assert codes.shape == (0, 4)
-
-
-def test_noise_is_what_a_pass_adds_to_its_codes_and_leaves_them_alone() -> None:
-    codes = {}
-    for noise in (0.0, 0.5):
-        model = AutoDecoder(build_decoder(DecoderConfig(code=256), 0), 50, (0.3, 1.0), 0, noise=noise)
-        codes[noise] = _codes_that_the_decoder_sees(model)
-    assert torch.equal(codes[0.0], model.codes.weight)
-    assert float((codes[0.5] - codes[0.0]).norm(dim=1).mean()) == pytest.approx(0.5, rel=0.05)
-
-
-def _codes_that_the_decoder_sees(model: AutoDecoder) -> torch.Tensor:
-    seen: list[torch.Tensor] = []
-
-    def watched(_points: torch.Tensor, codes: torch.Tensor, _draws: torch.Generator) -> tuple[list, list]:
-        seen.append(codes.detach())
-        return [], []
-
-    model.decoder.training_forward = watched  # type: ignore[method-assign]
-    model(torch.arange(50), torch.rand(50, 8, 3), torch.Generator().manual_seed(0))
-    return seen[0]
-
-
-def test_weight_decay_shrinks_the_decoder_and_no_code(spheres: Samples) -> None:
-    plans = [_plan(iterations=30, weight_decay=decay) for decay in (0.0, 5.0)]
-    free, held = (train_codes(spheres, CONFIG, (plan, LOSSES), 0, None, _nothing) for plan in plans)
-    sizes = [sum(float(w.norm()) for w in one.decoder.state_dict().values()) for one in (free, held)]
-    assert sizes[1] < 0.9 * sizes[0]
-    assert np.linalg.norm(held.codes) > 0.9 * np.linalg.norm(free.codes)
