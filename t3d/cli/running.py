@@ -20,6 +20,7 @@ from t3d.cli.project import (
     project_options,
     settings_of,
 )
+from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.graph import Node
 from t3d.pipeline.outcome import Outcome
@@ -220,10 +221,13 @@ def _most(planned: Plan, most: int | None) -> int:
 def exit_status(
     failures: Sequence[Failure], outcomes: Mapping[Any, Outcome], targets: set[str], most: int
 ) -> int:
-    """1 when a target of the whole set is not there, for any accident, and beyond `most` lost shapes."""
+    """1 when a target of the whole set is not there, for any accident, and beyond `most` lost shapes.
+
+    A virtual shape that is lost counts as its original.
+    """
     missing = any(one.node in targets and not one.shape and not one.there for one in outcomes.values())
     accidents = any(one.kind != "data" for one in failures)
-    shapes = {one.shape for one in failures if one.shape}
+    shapes = {original(one.shape) or one.shape for one in failures if one.shape}
     if len(shapes) > most:
         say(f"{len(shapes)} shapes lost, more than --max-failures {most}")
     return int(missing or accidents or len(shapes) > most)

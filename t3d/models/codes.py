@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from t3d.models import losses
 from t3d.models.decoder import STAGES, Decoder, DecoderConfig, build_decoder
-from t3d.models.fitting import group
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import (
     Progress,
@@ -63,8 +62,6 @@ class CodesPlan:
     log_every: int
     gpu: bool
     precision: str
-    code_noise: float = 0.0
-    weight_decay: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,8 +91,7 @@ class Trained:
 class AutoDecoder(nn.Module):
     """Decoder and codes; forward is the training pass, so that it can be wrapped for several GPUs.
 
-    lengths: about how long codes are at first, and at most; mean: what they are added to at first, (C,);
-    noise: about how long what each pass adds to them is.
+    lengths: about how long codes are at first, and at most; mean: what they are added to at first, (C,).
     """
 
     def __init__(
@@ -105,11 +101,10 @@ class AutoDecoder(nn.Module):
         lengths: tuple[float, float],
         seed: int,
         mean: Tensor | None = None,
-        noise: float = 0.0,
     ) -> None:
         super().__init__()
         self.decoder = decoder
-        size, (length, self.bound), self.noise = decoder.config.code, lengths, noise
+        size, (length, self.bound) = decoder.config.code, lengths
         draws = torch.randn(shapes, size, generator=generator(torch.device("cpu"), seed, 2))
         start = draws * (length / math.sqrt(size))
         self.codes = nn.Embedding(shapes, size, _weight=start if mean is None else start + mean)
@@ -118,11 +113,7 @@ class AutoDecoder(nn.Module):
     def forward(self, shapes: Tensor, points: Tensor, draws: torch.Generator) -> Out:
         """Values and warped points of the four stages (see `Decoder.training_forward`), and codes (B, C)."""
         codes = self.codes(shapes)
-        noisy = codes
-        if self.noise:
-            drawn = torch.randn(codes.shape, generator=draws, device=codes.device)
-            noisy = codes + drawn * (self.noise / math.sqrt(codes.shape[-1]))
-        values, warped = self.decoder.training_forward(points, noisy, draws)
+        values, warped = self.decoder.training_forward(points, codes, draws)
         return values, warped, codes
 
     @torch.no_grad()
@@ -160,7 +151,7 @@ def train_codes(
     accelerator = open_accelerator(plan.gpu, plan.precision)
     decoder, mean = (start[0], torch.from_numpy(start[1])) if start else (build_decoder(config, seed), None)
     lengths = (plan.code_start, plan.code_bound)
-    model = AutoDecoder(decoder, len(samples), lengths, seed, mean, plan.code_noise).to(accelerator.device)
+    model = AutoDecoder(decoder, len(samples), lengths, seed, mean).to(accelerator.device)
     run = Run(model, _optimizer(model, plan), scratch)
     run.resume()
     steps = _Steps(model, run, samples, plans, seed, accelerator)
@@ -258,9 +249,8 @@ def _optimizer(model: AutoDecoder, plan: CodesPlan) -> torch.optim.Optimizer:
         (model.decoder.template, plan.lr_template),
         (model.codes, plan.lr_codes),
     ]
-    decays = (plan.weight_decay, plan.weight_decay, 0.0)
-    return torch.optim.AdamW(
-        [group(part, rate, decay) for (part, rate), decay in zip(groups, decays, strict=True)]
+    return torch.optim.Adam(
+        [{"params": part.parameters(), "lr": rate, "base": rate} for part, rate in groups]
     )
 
 

@@ -69,11 +69,6 @@ class Params:
     little training does not undo of it is noise to phase 2."""
     code_bound: float = 1.0
     """Greatest length of a code (seed and DIT specs, CodeBound)."""
-    code_noise: float = 0.0
-    """Length of the noise added to a code at each step, about: similar codes then say similar shapes
-    (published: none)."""
-    weight_decay: float = 0.0
-    """Decoupled weight decay of warp and template (published: none)."""
     fit_iterations: int = 800
     """Iterations to find the code of a validation shape (DIT `reconstruct_deep_implicit_templates.py`)."""
     fit_points: int = 8_000

@@ -159,7 +159,7 @@ def test_a_network_that_is_none_or_does_not_fit_is_one_line(sofas):
     decoder = '"code": 64, "hidden": 64, "steps": 4, "width": 96, "depth": 4'
     text = f'{{"format": "t3d-network", "variant": "s1", "decoder": {{{decoder}}}}}'
     (sofas / "model" / "config.json").write_text(text)
-    for init, message in (("model", "has code=64; set these too"), ("data", "neither a run file nor")):
+    for init, message in (("model", "has code=64; set these too"), ("data", "no run here yet")):
         found = t3d(f"run --data data --work other --init {init}", sofas)
         assert (found.returncode, found.stderr.count("\n")) == (2, 1)
         assert message in found.stderr

@@ -20,6 +20,7 @@ def failure(shape: str, kind: str = "data") -> Failure:
         ([], {}, 0),
         ([failure("a")], {}, 0),
         ([failure("a"), failure("b")], {}, 1),
+        ([failure("a"), failure("a~1"), failure("a~2")], {}, 0),
         ([failure("a", "timeout")], {}, 1),
         ([], {("report", ""): Outcome("report", "", "blocked")}, 1),
         ([], {("views", "a"): Outcome("views", "a", "blocked")}, 0),
