@@ -210,21 +210,16 @@ def project_of(settings: Settings, command: str = "") -> Project:
     )
 
 
-def is_pack(settings: Settings) -> bool:
-    """Whether the data set is one file."""
-    return bool(settings.data) and Path(settings.data or "").is_file()
-
-
 def _catalogue(data: Path, settings: Settings) -> Any:
-    if is_pack(settings):
-        from t3d.tasks.packs import find_pack
-
-        if settings.splits or settings.limit:
-            raise UsageError(f"{data}: a pack brings its own split; leave --splits and --limit out")
-        return find_pack(data, settings.category)
     from t3d.datasets.catalogue import find_catalogue
 
-    return find_catalogue(data, settings.category)
+    if not data.is_file():
+        return find_catalogue(data, settings.category)
+    from t3d.tasks.packs import find_pack
+
+    if settings.splits or settings.limit:
+        raise UsageError(f"{data}: a pack brings its own split; leave --splits and --limit out")
+    return find_pack(data, settings.category)
 
 
 def variants_of(settings: Settings) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def work(tmp_path: Path) -> Path:
     failures = [{"shape": "c", "stage": "views", "kind": "data", "reason": "every view is blank"}]
     run = {"settings": {}, "parts": PARTS, "artifacts": artifacts, "failures": failures}
     (root / "runs" / "tiny-0.json").write_text(json.dumps(run))
-    return tmp_path / "work"
+    return root
 
 
 def test_shapes_without_all_there_is_are_left_out_and_named(work):
@@ -77,8 +77,8 @@ def test_shapes_without_all_there_is_are_left_out_and_named(work):
 def test_views_come_by_shape_level_and_number_as_they_are_and_smaller(work):
     from PIL import Image
 
-    views = t3d.load(work / "sofa").views("train", levels=("hard", "easy"))
-    folder = work / "sofa" / "views" / "b"
+    views = t3d.load(work).views("train", levels=("hard", "easy"))
+    folder = work / "views" / "b"
     for place, name in ((6, "hard/00"), (8, "hard/02"), (11, "easy/02")):
         picture = np.asarray(Image.open(folder / f"{name}.png"))
         level, number = name.split("/")
@@ -124,8 +124,8 @@ def test_items_are_batched_by_torch_and_end(work):
 
 
 def test_a_pack_brings_what_it_has(work, tmp_path):
-    views = {shape: work / "sofa" / "views" / shape for shape in "abt"}
-    sdf = {shape: work / "sofa" / "sdf" / shape for shape in "abc"}
+    views = {shape: work / "views" / shape for shape in "abt"}
+    sdf = {shape: work / "sdf" / shape for shape in "abc"}
     parts = {part: PARTS[part] for part in ("train", "val", "test")}
     write_pack(tmp_path / "p", "sofa", parts, sdf, views, Extent(99, 9, SIDE, ("easy", "hard")))
     data, run = t3d.load(tmp_path / "p"), t3d.load(work)
@@ -143,8 +143,8 @@ def test_a_pack_brings_what_it_has(work, tmp_path):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda data: data.views("val"), "no views of val: make them with `t3d render`"),
-        (lambda data: data.samples("test", 3), "no sdf of test: make them with `t3d sample-sdf`"),
+        (lambda data: data.views("val"), "no views of val: make them with `t3d views`"),
+        (lambda data: data.samples("test", 3), "no sdf of test: make them with `t3d sdf`"),
         (lambda data: data.views("training"), "no views of training; there are train, val, test"),
         (lambda data: data.views("train", ("medium",)), "shape a: no medium views, only easy, hard"),
     ],
@@ -156,13 +156,9 @@ def test_what_is_not_there_is_said(work, ask, message):
     assert "\n" not in str(told.value)
 
 
-def test_a_folder_without_a_run_with_two_categories_and_a_foreign_file(work, tmp_path):
+def test_a_folder_without_a_run_and_a_foreign_file(tmp_path):
     with pytest.raises(UsageError, match="no run here yet"):
         t3d.load(tmp_path / "nowhere")
-    (work / "chair" / "runs").mkdir(parents=True)
-    with pytest.raises(UsageError, match="work: holds chair, sofa; name one of them"):
-        t3d.load(work)
-    assert t3d.load(work / "sofa").split["test"] == ("t",)
     (tmp_path / "text").write_text("no pack")
     with pytest.raises(DataError, match="text: no pack"):
         t3d.load(tmp_path / "text")
