@@ -1,12 +1,21 @@
-"""t3d: from a folder of 3D meshes to a single-image reconstruction network and a scored report."""
+"""t3d: from a folder of 3D meshes to a single-image reconstruction network and a scored report.
+
+In a notebook: `t3d.run("work/sofa")`, `predict`, `extract`, `score`, `show` (docs/predict.md), and
+`t3d.load("work/sofa")`, which gives what a run made to any network (docs/own-network.md).
+"""
 
 from importlib import import_module as _import
+from typing import TYPE_CHECKING
 from typing import Any as _Any
+
+if TYPE_CHECKING:
+    from t3d.tasks.load import load as load
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "extract": "t3d.geometry.isosurface:extract",
+    "load": "t3d.tasks.load:load",
     "predict": "t3d.tasks.predict:predict",
     "run": "t3d.tasks.predict:run",
     "score": "t3d.tasks.predict:score",

@@ -10,7 +10,7 @@ from t3d.cli.console import bytes_of, say
 from t3d.cli.project import project_options, settings_of
 from t3d.cli.store import planned, root_of
 from t3d.errors import UsageError
-from t3d.pipeline.plan import Plan, plan
+from t3d.pipeline.plan import plan
 from t3d.pipeline.store import folder_name
 
 _TREES = "DeepSDF's data tree, or that of the method's authors"
@@ -37,7 +37,8 @@ def export(
     --from DEST` where nothing but torch and its kin is installed.
     """
     from t3d.datasets.formats import read_json
-    from t3d.tasks.layouts import KINDS, Artifacts, export_tree, summary
+    from t3d.tasks.layouts import KINDS, Artifacts, export_tree
+    from t3d.tasks.packs import export_pack
 
     if model:
         _export_model(dest, variant, options)
@@ -53,29 +54,19 @@ def export(
     files = project.params["split"].files
     dataset = folder_name(next(iter(read_json(files[0]) if files else ()), "t3d"))
     artifacts = Artifacts(dataset, project.catalogue.name, folders, made.parts)
-    if layout == "pack":
-        say(_export_pack(made, artifacts, dest, bytes_of(budget or "0"), force))
-    elif budget:
+    if budget and layout != "pack":
         raise UsageError("--budget is for --layout pack")
-    for line in summary(artifacts) if layout == "pack" else export_tree(artifacts, dest, force):
+    if layout == "pack":
+        if dest.is_dir() or (dest.exists() and not force):
+            raise UsageError(f"{dest}: there already; name a new file, or --force")
+        nodes = project.graph.order(project.graph.targets("train"))
+        lines = export_pack(
+            artifacts, dest, [project.params[n.stage.name] for n in nodes], bytes_of(budget or "0")
+        )
+    else:
+        lines = export_tree(artifacts, dest, force)
+    for line in lines:
         say(line)
-
-
-def _export_pack(made: Plan, artifacts: Any, dest: Path, budget: int, force: bool) -> str:
-    """Write what the selected networks train on: images of their size, of their levels."""
-    from t3d.tasks.packs import export_pack
-
-    if dest.is_dir() or (dest.exists() and not force):
-        raise UsageError(f"{dest}: there already; name a new file, or --force")
-    project = made.project
-    nodes = project.graph.order(project.graph.targets("train"))
-    chosen = [project.params[node.stage.name] for node in nodes]
-    sizes = {one.input_size for one in chosen if hasattr(one, "input_size")}
-    if len(sizes) > 1:
-        raise UsageError(f"a pack has images of one size, the networks take {sorted(sizes)}: set input_size")
-    levels = tuple(sorted({level for one in chosen for level in getattr(one, "levels", ())}))
-    images = (sizes.pop(), levels)
-    return export_pack(dest, artifacts.category, made.parts, artifacts.folders, images, budget)
 
 
 def _export_model(dest: Path, variant: str, options: dict[str, Any]) -> None:
@@ -89,11 +80,25 @@ def _export_model(dest: Path, variant: str, options: dict[str, Any]) -> None:
 @click.command("import")
 @click.argument("src", type=click.Path(path_type=Path))
 @click.argument("dest", type=click.Path(path_type=Path))
-@_layout("deepsdf", "seed", words=f"{_TREES}.")
-def import_(src: Path, dest: Path, layout: str) -> None:
-    """A data folder DEST for --data out of another project's data tree SRC."""
+@_layout("deepsdf", "seed", "deepsdf-experiment", words=f"{_TREES}; or a trained experiment's folder.")
+@click.option("--checkpoint", metavar="NAME", help="Experiment: name of its .pth files. [default: latest]")
+@click.option("--splits", type=click.Path(path_type=Path), help="Experiment: list of its training shapes.")
+def import_(src: Path, dest: Path, layout: str, checkpoint: str | None, splits: Path | None) -> None:
+    """A data folder DEST for --data out of another project's data tree SRC.
+
+    Or out of an experiment of Deep Implicit Templates: its decoder and codes are then phase 1 of the
+    category, and its specs.json is DEST/t3d.toml.
+    """
+    from t3d.tasks.experiment import import_experiment
     from t3d.tasks.layouts import import_tree
 
+    if layout == "deepsdf-experiment":
+        for line in import_experiment(src, dest, checkpoint, splits):
+            say(line)
+        say(f"put meshes, samples or views beside `given` in {dest}, or copy it into a data folder's class")
+        return
+    if checkpoint or splits:
+        raise UsageError("--checkpoint and --splits are for --layout deepsdf-experiment")
     for (name, stage), count in import_tree(layout, src, dest).items():
         say(f"{name}: {stage} of {count} shapes")
     lists = ", ".join(path.name for path in sorted(dest.glob("splits/*.json")))

@@ -219,21 +219,16 @@ def project_of(settings: Settings, command: str = "") -> Project:
     )
 
 
-def is_pack(settings: Settings) -> bool:
-    """Whether the data set is one file."""
-    return bool(settings.data) and Path(settings.data or "").is_file()
-
-
 def _catalogue(data: Path, settings: Settings) -> Any:
-    if is_pack(settings):
-        from t3d.tasks.packs import find_pack
-
-        if settings.splits or settings.limit or settings.photos:
-            raise UsageError(f"{data}: a pack is as it is; leave --splits, --limit and --photos out")
-        return find_pack(data, settings.category)
     from t3d.datasets.catalogue import find_catalogue
 
-    return replace(find_catalogue(data, settings.category), photos=_photos(settings))
+    if not data.is_file():
+        return replace(find_catalogue(data, settings.category), photos=_photos(settings))
+    from t3d.tasks.packs import find_pack
+
+    if settings.splits or settings.limit or settings.photos:
+        raise UsageError(f"{data}: a pack is as it is; leave --splits, --limit and --photos out")
+    return find_pack(data, settings.category)
 
 
 def variants_of(settings: Settings) -> tuple[str, ...]:

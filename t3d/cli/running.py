@@ -11,15 +11,7 @@ from typing import Any
 import click
 
 from t3d.cli.console import counted, duration, grouped, say, size, watch_of
-from t3d.cli.project import (
-    PACKAGE,
-    Settings,
-    is_pack,
-    preset_values,
-    project_of,
-    project_options,
-    settings_of,
-)
+from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
 from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.graph import Node
@@ -33,9 +25,7 @@ from t3d.pipeline.task import failures_of
 
 _RUN_OPTIONS = (
     click.option(
-        "--workers",
-        type=click.IntRange(0),
-        help="How many at once; 0: in this process. [default: cores; 0 with a pack]",
+        "--workers", type=click.IntRange(0), help="How many at once; 0: in this process, as with a pack."
     ),
     click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler."),
     click.option(
@@ -144,7 +134,7 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
     if options["dry_run"]:
         explain(planned)
         return
-    execution = execution_of(options, alone=is_pack(settings))
+    execution = execution_of(options, 0 if Path(settings.data or "").is_file() else cores())
     with watch_of(planned, execution.workers, options["quiet"] or not planned.todo) as watch:
         outcomes = run(planned, execution, watch)
     path = write_run(planned, outcomes, settings.record())
@@ -164,11 +154,10 @@ def announce(settings: Settings) -> None:
         say(f"no data set named (--data): using procedural {settings.category} shapes, made by t3d itself")
 
 
-def execution_of(options: Mapping[str, Any], alone: bool) -> Execution:
-    """Where the plan runs; `alone`: in this process unless told otherwise."""
+def execution_of(options: Mapping[str, Any], usual: int) -> Execution:
+    """Where the plan runs; `usual`: how many workers unless told otherwise."""
     workers = options["workers"]
     memory = int(options["memory"] * 1e9) if options["memory"] else None
-    usual = 0 if alone else cores()
     return Execution(usual if workers is None else workers, options["scheduler"], memory)
 
 

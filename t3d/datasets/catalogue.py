@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from t3d.datasets.categories import canonical, is_known, plural, same, synset
-from t3d.datasets.given import TAKEN
+from t3d.datasets.given import MODELS, TAKEN, take_model
 from t3d.datasets.sidecars import sidecars
 from t3d.datasets.virtual import original
 from t3d.errors import DataError, UsageError
@@ -39,7 +39,7 @@ _MODELS = ("models/model_normalized.obj", "model.obj")
 GIVEN = "given"
 """Folder in a shape's own in which the data set brings artifacts along, one folder for each."""
 
-_NO_SHAPES = frozenset({"splits", "__MACOSX"})
+_NO_SHAPES = frozenset({"splits", "__MACOSX", GIVEN})
 _RESERVED = frozenset({"_all"})
 
 
@@ -62,6 +62,7 @@ class MeshFolder:
     photos: Mapping[str, Path] = field(default_factory=dict)
     """Photographs by id; they are no shapes, and have the one role "photo"."""
     roles: tuple[str, ...] = ("geometry", "appearance", "photo")
+    folder: Path = Path()
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -93,10 +94,13 @@ class MeshFolder:
         return Source(mesh, (mesh, *beside.geometry, *looks))
 
     def given(self, shape: str, makes: str) -> Given | None:
-        """The artifact in the shape's `given/<makes>`; None where there is none.
+        """The artifact in the `given/<makes>` of the shape, or of the class folder; None where there is none.
 
         Raises UsageError where any shape brings what cannot be given.
         """
+        if not shape and makes.partition("-")[0] in MODELS:
+            there = self.folder / GIVEN / makes
+            return Given(there, take_model) if there.is_dir() else None
         if makes not in self._brought.get(shape, ()):
             return None
         return Given(self.entries[shape].folder / GIVEN / makes, TAKEN[makes])
@@ -134,7 +138,7 @@ def find_catalogue(data: Path | str, category: str) -> MeshFolder:
         raise UsageError(f"{folder}: {taken[0]!r} is named like a virtual shape (...~NUMBER); rename it")
     made = _procedural(folder)
     title = f"procedural {plural(name)}, seed {made['seed']}" if made else str(folder)
-    return MeshFolder(name, title, entries, procedural=bool(made))
+    return MeshFolder(name, title, entries, procedural=bool(made), folder=folder)
 
 
 def find_model(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 Samples and surface points are DeepSDF's files, views those of the method's authors (docs/layouts.md).
 """
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from t3d.datasets.cameras import LEVELS, view_path, write_cameras
-from t3d.datasets.formats import read_normalization, read_npz, write_normalization, write_samples
+from t3d.datasets.formats import read_json, read_normalization, read_npz, write_normalization, write_samples
 from t3d.datasets.images import write_png
 from t3d.datasets.meshes import write_points
 from t3d.errors import DataError
@@ -125,6 +126,22 @@ def _view(row: Sequence[float], transform: Transform, size: int) -> View:
     return View(camera, azimuth, elevation, share * farthest, tuple(shift.tolist()), tries=1, fitted=False)
 
 
+def take_model(folder: Path, out: Path) -> Facts:
+    """Copy the files of a trained part: `codes`, `pretrain-VARIANT`, `network-VARIANT`.
+
+    DataError where `config.json` does not say that it is one; what reads the weights looks at them.
+    """
+    try:
+        kind = read_json(folder / "config.json")["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder.name}/config.json: not of a trained part ({error})") from error
+    shutil.copytree(folder, out, ignore=shutil.ignore_patterns("manifest.json"), dirs_exist_ok=True)
+    return {"format": kind}
+
+
 Take = Callable[[Path, Path], Facts]
 TAKEN: Mapping[str, Take] = {"sdf": take_samples, "surface": take_surface, "views": take_views}
-"""What can be given, by stage, and what takes it over."""
+"""What can be given of a shape, by stage, and what takes it over."""
+
+MODELS = ("codes", "pretrain", "network")
+"""What can be given of the whole set, in `<class>/given/`, with "-VARIANT" behind it but for codes."""

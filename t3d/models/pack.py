@@ -166,6 +166,9 @@ class Pack:
         ends = np.cumsum([[sum(rows), sum(views)] for rows, views in self._counts.values()], axis=0)
         self._starts = dict(zip(shapes, [[0, 0], *ends[:-1].tolist()], strict=True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_pack, (self.path,)
+
     def has(self, shape: str, makes: str) -> bool:
         """Whether there are samples ("sdf") or views ("views") of a shape."""
         return sum(self._counts[shape][makes == "views"]) > 0

@@ -1,9 +1,8 @@
 """A pack as a data set to train on, and how much of a set goes into one of a given size."""
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,9 @@ from t3d.datasets.cameras import read_cameras
 from t3d.datasets.categories import plural, same
 from t3d.datasets.formats import open_samples, write_json
 from t3d.errors import DataError, UsageError
-from t3d.models.pack import CAMERA, Extent, Folders, Pack, open_pack, write_pack
+from t3d.models.pack import CAMERA, Extent, Pack, open_pack, write_pack
 from t3d.pipeline.sources import Given, Memo, Source
-
-PARTS = ("train", "val", "test")
-
-LEAST = (1_000, 2)
-"""Samples of a shape and views of a level; less is nothing to train on, and a contrast needs two views."""
+from t3d.tasks.layouts import PARTS, Artifacts, summary
 
 INDEX_BYTES = (4_096, 256)
 """Most that head, index and padding take, and what a shape adds to them."""
@@ -28,23 +23,11 @@ class PackSet:
     """The shapes of a pack; satisfies `t3d.pipeline.sources.Catalogue`. Its arrays stay in the file."""
 
     pack: Pack
+    name: str
+    title: str
+    ids: tuple[str, ...]
     procedural: bool = False
     roles: tuple[str, ...] = ("geometry", "appearance", "photo")
-
-    @property
-    def name(self) -> str:
-        """The category."""
-        return self.pack.category
-
-    @property
-    def title(self) -> str:
-        """Name of the file."""
-        return f"pack {self.pack.path.name}"
-
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """Every shape id, sorted."""
-        return tuple(sorted(shape for ids in self.pack.split.values() for shape in ids))
 
     def source(self, shape: str, role: str, memo: Memo) -> Source:
         """Raises DataError: a pack holds no source files."""
@@ -63,7 +46,8 @@ def find_pack(path: Path, category: str) -> PackSet:
     pack = open_pack(path.absolute())
     if not same(pack.category, category):
         raise UsageError(f"{path}: holds {plural(pack.category)}; say --category {pack.category}")
-    return PackSet(pack)
+    ids = sorted(shape for part in pack.split.values() for shape in part)
+    return PackSet(pack, pack.category, f"pack {path.name}", tuple(ids))
 
 
 def take_split(path: Path, out: Path) -> Mapping[str, Any]:
@@ -75,71 +59,68 @@ def take_split(path: Path, out: Path) -> Mapping[str, Any]:
     return {part: len(ids) for part, ids in parts.items()}
 
 
-def export_pack(
-    dest: Path,
-    category: str,
-    split: Mapping[str, Sequence[str]],
-    folders: Mapping[str, Folders],
-    images: tuple[int, tuple[str, ...]],
-    budget: int,
-) -> str:
-    """Write a pack of at most `budget` bytes (0: of all there is); a line on what it holds.
+def export_pack(artifacts: Artifacts, dest: Path, training: Sequence[Any], budget: int) -> list[str]:
+    """Write a pack of at most `budget` bytes (0: of all there is); lines on what it holds.
 
-    folders: of "sdf" and "views". images: side in pixels, and levels. Raises UsageError where nothing is
-    there, or where a useful share of it would not fit.
+    training: parameters of the stages that will read it, whose images it holds: their size and levels. Raises
+    UsageError where nothing is there, where a useful share of it would not fit, and for several sizes.
     """
-    sdf, views = folders["sdf"], folders["views"]
+    sdf, views = artifacts.folders["sdf"], artifacts.folders["views"]
     if not (sdf or views):
         raise UsageError("nothing is made yet with these settings: run `t3d sample-sdf`, `t3d render`")
-    parts = {part: split[part] for part in PARTS}
-    there = _There.found(sdf, views, *images)
-    rows, count = there.fitting(budget, sum(map(len, parts.values()))) if budget else there.most
-    dest.absolute().parent.mkdir(parents=True, exist_ok=True)
-    write_pack(dest, category, parts, sdf, views, Extent(rows, count, *images))
-    taken = (
-        f"{rows:,} of {there.most[0]:,} samples, {count} of {there.most[1]} {' and '.join(images[1])} views"
+    size, *more = sorted({one.input_size for one in training if hasattr(one, "input_size")})
+    if more:
+        raise UsageError(f"a pack has images of one size, the networks take {[size, *more]}: set input_size")
+    levels = tuple(sorted({level for one in training for level in getattr(one, "levels", ())}))
+    parts = {part: artifacts.parts[part] for part in PARTS}
+    cameras = [read_cameras(folder / "cameras.json") for folder in views.values()]
+    rows = _Share([sum(map(len, open_samples(one / "samples.npz"))) for one in sdf.values()], 16, 1_000)
+    images = _Share(
+        [len(one.get(level, ())) for one in cameras for level in levels], 4 * size**2 + 8 * CAMERA, 2
     )
-    size = dest.stat().st_size / 2**20
-    return f"{dest}: {size:.1f} MiB; of a shape at most {taken}, each level, {images[0]} pixels a side"
+    taken = rows.most, images.most
+    if budget:
+        taken = _fitting(
+            rows, images, budget - INDEX_BYTES[0] - INDEX_BYTES[1] * sum(map(len, parts.values()))
+        )
+    dest.absolute().parent.mkdir(parents=True, exist_ok=True)
+    write_pack(dest, artifacts.category, parts, sdf, views, Extent(*taken, size, levels))
+    counts = (
+        f"{taken[0]:,} of {rows.most:,} samples, {taken[1]} of {images.most} {' and '.join(levels)} views"
+    )
+    whole = f"{dest.stat().st_size / 2**20:.1f} MiB"
+    return [
+        f"{dest}: {whole}; of a shape at most {counts}, each level, {size} pixels a side",
+        *summary(artifacts),
+    ]
 
 
 @dataclass(frozen=True)
-class _There:
-    """How many samples each shape has, and how many views each shape and level, of `size` pixels a side."""
+class _Share:
+    """How many there are of something, by shape; bytes of one; how many of a shape are needed to train."""
 
-    rows: list[int]
-    views: list[int]
+    counts: Sequence[int]
     size: int
-
-    @classmethod
-    def found(cls, sdf: Folders, views: Folders, size: int, levels: tuple[str, ...]) -> "_There":
-        rows = [sum(map(len, open_samples(folder / "samples.npz"))) for folder in sdf.values()]
-        cameras = [read_cameras(folder / "cameras.json") for folder in views.values()]
-        return cls(rows, [len(found.get(level, ())) for found in cameras for level in levels], size)
+    few: int
 
     @property
-    def most(self) -> tuple[int, int]:
-        """Samples of the shape that has most, and views likewise."""
-        return max(self.rows, default=0), max(self.views, default=0)
+    def most(self) -> int:
+        return max(self.counts, default=0)
 
-    def fitting(self, budget: int, shapes: int) -> tuple[int, int]:
-        """Samples of a shape, and views of a level, that fit: half the room for each, or what is left."""
-        room = budget - INDEX_BYTES[0] - INDEX_BYTES[1] * shapes
-        least = [min(pair) for pair in zip(LEAST, self.most, strict=True)]
-        needed = self._samples(least[0]) + self._views(least[1])
-        if needed > room:
-            total = (budget - room + needed) / 2**20
-            raise UsageError(f"--budget: too small, {total:.2f} MiB are needed for something to train on")
-        for_views = min(max(room // 2, room - self._samples(self.most[0])), room - self._samples(least[0]))
-        views = max(least[1], _largest(self._views, self.most[1], for_views))
-        return _largest(self._samples, self.most[0], room - self._views(views)), views
+    def cost(self, most: int) -> int:
+        return self.size * sum(min(most, count) for count in self.counts)
 
-    def _samples(self, most: int) -> int:
-        return 16 * sum(min(most, count) for count in self.rows)
-
-    def _views(self, most: int) -> int:
-        return (4 * self.size**2 + 8 * CAMERA) * sum(min(most, count) for count in self.views)
+    def within(self, room: int) -> int:
+        """The most of a shape with which all shapes fit; never too few."""
+        fits = bisect.bisect_right(range(self.most + 1), room, key=self.cost) - 1
+        return max(fits, min(self.few, self.most))
 
 
-def _largest(cost: Callable[[int], int], most: int, room: int) -> int:
-    return bisect.bisect_right(range(most + 1), room, key=cost) - 1
+def _fitting(rows: _Share, images: _Share, room: int) -> tuple[int, int]:
+    """Samples of a shape, and views of a level: half the room for each, or what the other leaves."""
+    needed = rows.cost(rows.few) + images.cost(images.few)
+    if needed > room:
+        raise UsageError(f"--budget: too small by {(needed - room) / 2**20:.2f} MiB for anything to train on")
+    spare = max(room // 2, room - rows.cost(rows.most))
+    views = images.within(min(spare, room - rows.cost(rows.few)))
+    return rows.within(room - images.cost(views)), views
