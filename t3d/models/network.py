@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from t3d.datasets.formats import read_json, write_json, write_npz
@@ -146,7 +147,7 @@ def write_bundle(path: Path, folder: Path) -> None:
     """
     draft = path.with_name(path.name + ".part")
     config = json.dumps(read_config(folder, FORMAT))
-    save_file(read_weights(folder / "model.safetensors"), draft, {"t3d": config})
+    draft.write_bytes(to_bytes(read_weights(folder / "model.safetensors"), {"t3d": config}))
     draft.replace(path)
 
 
