@@ -12,11 +12,12 @@ from t3d.cli.store import root_of
 from t3d.errors import UsageError
 
 PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=PATH)
-@click.option("--model", type=PATH, help="A bundle of `t3d export --model`. [default: the latest run's]")
+@click.option("--model", type=FILE, help="A bundle of `t3d export --model`. [default: the latest run's]")
 @click.option("--work", metavar="DIR", help="The store. [T3D_WORK; default: work]")
 @click.option("--category", metavar="NAME", help="What is in the pictures. [default: sofa]")
 @click.option("--variant", default="", metavar="NAME", help="s1, s2-simclr, ... [default: the run's first]")

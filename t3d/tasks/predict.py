@@ -39,7 +39,7 @@ def run(source: Path | str, variant: str = "") -> "Network":
     from t3d.models.network import load
 
     path = Path(source)
-    return load(network_folder(path, variant) if path.is_dir() else path)
+    return load(path if path.is_file() else network_folder(path, variant))
 
 
 def predict(pictures: Any, network: "Network", mask: Any = None, resolution: int = 128) -> "Prediction":
@@ -66,7 +66,7 @@ def score(made: Any, truth: Any, protocol: str = "t3d-v1", seed: int = 0) -> dic
 
     >>> from t3d import extract
     >>> ball = extract(lambda points: np.linalg.norm(points, axis=1) - 0.5, 32)
-    >>> round(score(ball, ball)["F@0.01"], 2)
+    >>> round(score(ball, ball)["f@0.01"], 2)
     1.0
     """
     from t3d.geometry import evaluation

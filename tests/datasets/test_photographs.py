@@ -27,8 +27,9 @@ def scene(size=(60, 80)):
 @pytest.mark.parametrize(
     ("name", "mode", "error"),
     [
-        ("a.png", "RGB", 0), ("a.jpg", "RGB", 8), ("a.png", "RGBA", 0), ("a.png", "P", 60), ("a.tif", "CMYK", 1),
-        ("a.jpg", "CMYK", 8), ("a.tif", "LAB", 25), ("a.webp", "RGB", 30), ("a.bmp", "RGB", 0), ("a.gif", "P", 60),
+        ("a.png", "RGB", 0), ("a.jpg", "RGB", 8), ("a.png", "RGBA", 0), ("a.png", "P", 60),
+        ("a.tif", "CMYK", 1), ("a.jpg", "CMYK", 8), ("a.tif", "LAB", 25), ("a.webp", "RGB", 30),
+        ("a.bmp", "RGB", 0), ("a.gif", "P", 60),
     ],
 )  # fmt: skip
 def test_colours_come_through_whatever_the_mode(tmp_path, name, mode, error):
@@ -148,8 +149,8 @@ def bomb(side):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "not a picture"), (b"%PDF-1.7 something else", "not a picture"), (bomb(9000), "64,000,000 pixels"),
-        (bomb(60_000), "64,000,000 pixels"), (bomb(50), "cannot be used"), (b"<svg xmlns='x'></svg>", "not a picture"),
+        (b"", "not a picture"), (b"%PDF-1.7", "not a picture"), (b"<svg xmlns='x'></svg>", "not a picture"),
+        (bomb(9000), "64,000,000 pixels"), (bomb(60_000), "64,000,000 pixels"), (bomb(50), "cannot be used"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused_in_one_line(tmp_path, content, reason):

@@ -247,7 +247,9 @@ def test_a_network_saved_without_looks_has_none(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no bundle", None])
-def test_what_is_no_bundle_is_refused_in_one_line(tmp_path: Path, folder: Path, content: bytes | None) -> None:
+def test_what_is_no_bundle_is_refused_in_one_line(
+    tmp_path: Path, folder: Path, content: bytes | None
+) -> None:
     path = tmp_path / "b.t3d"
     path.write_bytes((folder / "model.safetensors").read_bytes() if content is None else content)
     with pytest.raises(StoreError, match=r"b\.t3d") as found:

@@ -1,7 +1,5 @@
 """From photographs to a mesh by a network that is written down: its code is the size of what it sees."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -15,7 +13,9 @@ class Ruler:
 
     input_size = 32
     looks = Looks(
-        np.array([[0.1], [0.3]], np.float32), np.linspace(0.01, 1, 100, dtype=np.float32), np.array([0.5, 0, 0])
+        np.array([[0.1], [0.3]], np.float32),
+        np.linspace(0.01, 1, 100, dtype=np.float32),
+        np.array([0.5, 0, 0]),
     )
 
     def features(self, images):
@@ -58,9 +58,7 @@ def test_a_picture_unlike_training_is_named_with_a_figure():
     ruler.looks = Looks(np.array([[0.9], [0.7]], np.float32), Ruler.looks.held_out, np.array([0.5, 0, 0]))
     made = predict(ruler, [photograph(40)], 32)
     assert made.facts["unlike"] == 1.0
-    assert made.facts["warnings"] == [
-        "unlike the training pictures: farther off than 100% of held-out views"
-    ]
+    assert made.facts["warnings"] == ["unlike the training pictures: farther off than 100% of held-out views"]
 
 
 def test_a_network_that_knows_no_training_pictures_says_so():
@@ -72,9 +70,9 @@ def test_a_network_that_knows_no_training_pictures_says_so():
 
 
 def test_no_surface_is_an_outcome():
-    made = predict(SimpleNamespace(**{n: getattr(Ruler(), n) for n in ("input_size", "looks", "features")},
-                                   encode=lambda images: np.array([[9.0]], np.float32),
-                                   sdf=lambda points, code: points[:, 0] * 0 + 0.3), [photograph(40)], 16)  # fmt: skip
+    ruler = Ruler()
+    ruler.sdf = lambda points, code: np.full(len(points), 0.3)
+    made = predict(ruler, [photograph(40)], 16)
     assert made.mesh is None
     assert made.facts["status"] == "empty"
     assert "0.3" in made.facts["reason"]
