@@ -102,12 +102,7 @@ class Network:
 
 
 def save(
-    folder: Path,
-    variant: str,
-    decoder: Decoder,
-    encoder: Encoder,
-    mean_code: Floats,
-    looks: Looks | None = None,
+    folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean: Floats, looks: Looks | None = None
 ) -> None:
     """Write `model.safetensors` and `config.json`: everything `load` needs, without the network."""
     tensors = {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
@@ -120,7 +115,7 @@ def save(
         "variant": variant,
         "decoder": asdict(decoder.config),
         "encoder": asdict(encoder.config),
-        "mean_code": [float(x) for x in mean_code],
+        "mean_code": [float(x) for x in mean],
     }
     write_json(folder / "config.json", config)
 

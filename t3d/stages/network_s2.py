@@ -112,16 +112,14 @@ def network_s2(
     threads: int,
 ) -> Facts:
     """Train decoder and image encoder together, from single views to signed distances."""
-    from t3d.models import endtoend, network
+    from t3d.models import endtoend, looks, network
     from t3d.models.codes import LossPlan
     from t3d.models.decoder import DecoderConfig
     from t3d.models.fitting import summary
-    from t3d.models.looks import measure
     from t3d.models.training import chosen, thread_count, write_curves
 
     encoder, transfer = network.load_encoder(pretrain, params.code, train_seed)
-    plans = (chosen(endtoend.EndToEndPlan, params), chosen(LossPlan, params))
-    size = encoder.config.input_size
+    plans, size = (chosen(endtoend.EndToEndPlan, params), chosen(LossPlan, params)), encoder.config.input_size
     with thread_count(threads):
         train, val = (
             endtoend.scenes(sdf.get(part, {}), views.get(part, {}), params.levels, size, scratch / part)
@@ -131,8 +129,8 @@ def network_s2(
             (train, val), encoder, chosen(DecoderConfig, params), plans, train_seed, scratch, progress
         )
         mean = endtoend.mean_code(model.encoder, train.views)
-    looks = measure(model.encoder, train.views, val.views)
-    network.save(out, variant, model.decoder, model.encoder, mean, looks)
+        known = looks.measure(model.encoder, train.views, val.views)
+    network.save(out, variant, model.decoder, model.encoder, mean, known)
     write_curves(out / "curves.csv", rows)
     (out / "curves-pretrain.csv").write_bytes((pretrain / "curves.csv").read_bytes())
     return {

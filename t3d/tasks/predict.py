@@ -55,7 +55,9 @@ def predict(pictures: Any, network: "Network", mask: Any = None, resolution: int
     from t3d.models.prediction import predict as of_photographs
 
     several = pictures if isinstance(pictures, list | tuple) else [pictures]
-    read = [(isolate if isinstance(one, np.ndarray) else read_photograph)(one, mask) for one in several]
+    read = [
+        isolate(one, mask) if isinstance(one, np.ndarray) else read_photograph(one, mask) for one in several
+    ]
     return of_photographs(network, read, resolution)
 
 
