@@ -12,24 +12,22 @@ from t3d.cli.store import root_of
 from t3d.errors import UsageError
 
 PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=PATH)
-@click.option("--model", type=PATH, help="A bundle of `t3d export --model`. [default: the latest run's]")
+@click.option("--model", type=FILE, help="A bundle of `t3d export --model`. [default: the latest run's]")
 @click.option("--work", metavar="DIR", help="The store. [T3D_WORK; default: work]")
 @click.option("--category", metavar="NAME", help="What is in the pictures. [default: sofa]")
 @click.option("--variant", default="", metavar="NAME", help="s1, s2-simclr, ... [default: the run's first]")
 @click.option("--mask", multiple=True, type=PATH, help="The object in white; one per image, in their order.")
 @click.option("--together", is_flag=True, help="All images show one object: one mesh of all.")
 @click.option(
-    "--format", "suffix", type=click.Choice(("ply", "obj", "glb")), default="ply", show_default=True
+    "--format", "kind", type=click.Choice(("ply", "obj", "glb")), default="ply", help="Of meshes. [ply]"
 )
-@click.option("--resolution", type=click.IntRange(8, 1024), default=128, show_default=True,
-              help="Cells of the box [-1, 1]^3 along each axis.")  # fmt: skip
-@click.option(
-    "--out", type=PATH, default=Path("predictions"), show_default=True, help="Folder for all files."
-)
+@click.option("--resolution", type=click.IntRange(8, 1024), default=128, help="Cells along each axis. [128]")
+@click.option("--out", type=PATH, default=Path("predictions"), help="Where it goes. [default: predictions]")
 @click.option("--json", "as_json", is_flag=True, help="One machine-readable last line.")
 def predict(images: tuple[Path, ...], mask: tuple[Path, ...], out: Path, **options: Any) -> None:
     """A mesh of the object in each image, with a preview, by a trained network.
@@ -51,14 +49,12 @@ def predict(images: tuple[Path, ...], mask: tuple[Path, ...], out: Path, **optio
     network = task.run(options["model"] or root_of(store), options["variant"])
     out.mkdir(parents=True, exist_ok=True)
     records = []
-    for record in task.predict_each(network, groups, options["resolution"], f".{options['suffix']}"):
+    for record in task.predict_each(network, groups, options["resolution"], f".{options['kind']}"):
         records.append(record)
         for warning in record["warnings"]:
             say(f"warning: {record['name']}: {warning}")
-        lost = record["status"] != "ok"
-        say(
-            f"error: {record['reason']}" if lost else f"{out / record['mesh']}; {record['preview']} beside it"
-        )
+        good = record["status"] == "ok"
+        say(f"{out / record['mesh']}, {record['preview']}" if good else f"error: {record['reason']}")
     bad = sum(record["status"] != "ok" for record in records)
     status = 2 if bad == len(records) else min(bad, 1)
     if options["as_json"]:

@@ -247,8 +247,7 @@ def _photos(settings: Settings) -> dict[str, Path]:
     """Photographs by the names of their files."""
     if not settings.photos:
         return {}
-    folder = Path(settings.photos).absolute()
-    found = {path.name: path for path in folder.glob("[!.]*") if path.is_file()}
+    found = {path.name: path for path in Path(settings.photos).absolute().glob("[!.]*") if path.is_file()}
     if not found:
         raise UsageError(f"--photos {settings.photos}: no folder with photographs in it")
     return found

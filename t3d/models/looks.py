@@ -10,7 +10,7 @@ from t3d.geometry.cutout import placement
 from t3d.models.encoder import Backbone, to_float
 from t3d.models.views import Views
 
-VIEWS = 256
+VIEWS = 1024
 """How many training views, and held-out ones, are looked at, evenly over all there are."""
 
 
@@ -31,7 +31,9 @@ class Looks:
 
 
 def nearest(features: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Euclidean distance (B,) of features (B, F) to the nearest of others (M, F)."""
+    """Distance (B,) of features (B, F) to the nearest of others (M, F), features in units of their spread."""
+    spread = among.std(0) + 1e-6
+    features, among = features / spread, among / spread
     squares = (features**2).sum(1)[:, None] + (among**2).sum(1) - 2 * features @ among.T
     return np.sqrt(squares.min(axis=1).clip(min=0))
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from t3d.datasets.formats import read_json, write_json, write_npz
@@ -111,12 +112,7 @@ class Network:
 
 
 def save(
-    folder: Path,
-    variant: str,
-    decoder: Decoder,
-    encoder: Encoder,
-    mean_code: Floats,
-    looks: Looks | None = None,
+    folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean: Floats, looks: Looks | None = None
 ) -> None:
     """Write `model.safetensors` and `config.json`: everything `load` needs, without the network."""
     tensors = {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
@@ -129,7 +125,7 @@ def save(
         "variant": variant,
         "decoder": asdict(decoder.config),
         "encoder": asdict(encoder.config),
-        "mean_code": [float(x) for x in mean_code],
+        "mean_code": [float(x) for x in mean],
     }
     write_json(folder / "config.json", config)
 
@@ -170,7 +166,7 @@ def write_bundle(path: Path, folder: Path) -> None:
     """
     draft = path.with_name(path.name + ".part")
     config = json.dumps(read_config(folder, FORMAT))
-    save_file(read_weights(folder / "model.safetensors"), draft, {"t3d": config})
+    draft.write_bytes(to_bytes(read_weights(folder / "model.safetensors"), {"t3d": config}))
     draft.replace(path)
 
 

@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import platform
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from t3d.report.gallery import (
     solid_tiles,
     template_tiles,
 )
-from t3d.report.pictures import data_uri
+from t3d.report.pictures import data_uri, input_image
 from t3d.report.summary import Score
 from t3d.report.tables import CHOICES, DASH, METHODS, published_tables, significant
 from t3d.report.viewer import script
@@ -196,8 +195,7 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
 
 def _photos(folders: Mapping[str, Path]) -> dict[str, str]:
     """What the stage `photos` drew of each photograph, as inline images."""
-    drawn = {shape: (folder / "photo.preview.png").read_bytes() for shape, folder in folders.items()}
-    return {shape: f"data:image/png;base64,{b64encode(png).decode()}" for shape, png in drawn.items()}
+    return {shape: data_uri(input_image(folder, "photo.preview")) for shape, folder in folders.items()}
 
 
 def _subjects(folders: ShapeFolders, shown: Sequence[Card]) -> dict[str, Any]:

@@ -87,10 +87,9 @@ def network_s1(
 ) -> Facts:
     """Train an image encoder to give the codes of phase 1; with the decoder it is a network."""
     from t3d.datasets.virtual import learned
-    from t3d.models import network, regression
+    from t3d.models import looks, network, regression
     from t3d.models.encoder import encoder_config
     from t3d.models.fitting import summary
-    from t3d.models.looks import measure
     from t3d.models.training import chosen, thread_count, write_curves
 
     decoder, *named = network.load_codes(codes)
@@ -105,8 +104,8 @@ def network_s1(
         encoder, rows = regression.train_encoder(
             (train, val), config, plan, train_seed, scratch, progress, start and start.encoder
         )
-    looks = measure(encoder, train.views, val.views)
-    network.save(out, "s1", decoder, encoder, train.codes.mean(0).numpy(), looks)
+        known = looks.measure(encoder, train.views, val.views)
+    network.save(out, "s1", decoder, encoder, train.codes.mean(0).numpy(), known)
     write_curves(out / "curves.csv", rows)
     (out / "curves-codes.csv").write_bytes((codes / "curves.csv").read_bytes())
     return {

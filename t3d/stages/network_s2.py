@@ -121,11 +121,10 @@ def network_s2(
     """Train decoder and image encoder together, from single views to signed distances."""
     from t3d.datasets.virtual import learned
     from t3d.errors import UsageError
-    from t3d.models import endtoend, network
+    from t3d.models import endtoend, looks, network
     from t3d.models.codes import LossPlan
     from t3d.models.decoder import DecoderConfig
     from t3d.models.fitting import summary
-    from t3d.models.looks import measure
     from t3d.models.training import chosen, thread_count, write_curves
 
     encoder, transfer = network.load_encoder(pretrain, params.code, train_seed)
@@ -145,8 +144,8 @@ def network_s2(
             (train, val), encoder, first, plans, train_seed, scratch, progress
         )
         mean = endtoend.mean_code(model.encoder, train.views)
-    looks = measure(model.encoder, train.views, val.views)
-    network.save(out, variant, model.decoder, model.encoder, mean, looks)
+        known = looks.measure(model.encoder, train.views, val.views)
+    network.save(out, variant, model.decoder, model.encoder, mean, known)
     write_curves(out / "curves.csv", rows)
     (out / "curves-pretrain.csv").write_bytes((pretrain / "curves.csv").read_bytes())
     return {

@@ -39,7 +39,7 @@ def run(source: Path | str, variant: str = "") -> "Network":
     from t3d.models.network import load
 
     path = Path(source)
-    return load(network_folder(path, variant) if path.is_dir() else path)
+    return load(path if path.is_file() else network_folder(path, variant))
 
 
 def predict(pictures: Any, network: "Network", mask: Any = None, resolution: int = 128) -> "Prediction":
@@ -55,7 +55,9 @@ def predict(pictures: Any, network: "Network", mask: Any = None, resolution: int
     from t3d.models.prediction import predict as of_photographs
 
     several = pictures if isinstance(pictures, list | tuple) else [pictures]
-    read = [(isolate if isinstance(one, np.ndarray) else read_photograph)(one, mask) for one in several]
+    read = [
+        isolate(one, mask) if isinstance(one, np.ndarray) else read_photograph(one, mask) for one in several
+    ]
     return of_photographs(network, read, resolution)
 
 
@@ -66,7 +68,7 @@ def score(made: Any, truth: Any, protocol: str = "t3d-v1", seed: int = 0) -> dic
 
     >>> from t3d import extract
     >>> ball = extract(lambda points: np.linalg.norm(points, axis=1) - 0.5, 32)
-    >>> round(score(ball, ball)["F@0.01"], 2)
+    >>> round(score(ball, ball)["f@0.01"], 2)
     1.0
     """
     from t3d.geometry import evaluation

@@ -20,6 +20,7 @@ from t3d.models.encoder import (
     to_float,
     to_input,
 )
+from t3d.models.looks import Looks
 
 CONFIG = DecoderConfig(code=5, hidden=16, steps=8, width=12, depth=3)
 
@@ -219,3 +220,38 @@ def test_no_model_names_a_device() -> None:
     sources = [path.read_text() for path in Path(network.__file__).parent.glob("*.py")]
     assert len(sources) > 8
     assert not any(".cuda(" in text or 'device("cuda' in text for text in sources)
+
+
+def test_looks_and_a_bundle_give_the_same_network_from_one_file(
+    tmp_path: Path, parts: tuple[Decoder, Encoder]
+) -> None:
+    rng = np.random.default_rng(0)
+    known = Looks(rng.random((4, 16), np.float32), np.zeros(0, np.float32), rng.random(3))
+    network.save(tmp_path, "s1", *parts, np.zeros(5, np.float32), known)
+    network.write_bundle(tmp_path / "b.t3d", tmp_path)
+    images = rng.integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
+    first, second = network.load(tmp_path), network.load(tmp_path / "b.t3d")
+    for one in (first, second):
+        assert one.looks is not None
+        assert all(np.array_equal(value, vars(known)[name]) for name, value in vars(one.looks).items())
+    assert np.array_equal(first.encode(images), second.encode(images))
+    assert np.array_equal(first.sdf(_points(), np.ones(5)), second.sdf(_points(), np.ones(5)))
+    with torch.no_grad():
+        expected = parts[1].eval().features(to_float(to_input(images, 32))).numpy()
+    np.testing.assert_allclose(second.features(images), expected, atol=1e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.t3d", "config.json", "model.safetensors"]
+
+
+def test_a_network_saved_without_looks_has_none(folder: Path) -> None:
+    assert network.load(folder).looks is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no bundle", None])
+def test_what_is_no_bundle_is_refused_in_one_line(
+    tmp_path: Path, folder: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "b.t3d"
+    path.write_bytes((folder / "model.safetensors").read_bytes() if content is None else content)
+    with pytest.raises(StoreError, match=r"b\.t3d") as found:
+        network.load(path)
+    assert "\n" not in str(found.value)

@@ -138,6 +138,7 @@ def write_run(root, test, train):
         "views": folders["views"],
         "mesh": folders["mesh"],
         "reconstructions": {"s1": folders["reconstructions"]},
+        "photos": {"s1": {"photos": {}}},
         "template": {"s1": root / "template"},
         "network": {"s1": root / "network"},
         "scores": root / "scores",
@@ -392,6 +393,7 @@ def test_stage_declares_its_file_and_what_it_reads():
     assert (declared.per, declared.command, declared.files) == ("set", "report", ("report.html",))
     assert {need.name for need in declared.needs if need.variants} == {
         "reconstructions",
+        "photos",
         "template",
         "network",
     }
@@ -399,3 +401,19 @@ def test_stage_declares_its_file_and_what_it_reads():
         "views": ("test", "train_scored"),
         "mesh": ("test", "train_scored"),
     }
+
+
+def test_photographs_have_a_column_of_their_own(page, run, tmp_path):
+    (tmp_path / "photo").mkdir()
+    Image.new("RGB", (64, 16), "teal").save(tmp_path / "photo" / "photo.preview.png")
+    write_json(tmp_path / "photo" / "manifest.json", {"facts": {"warnings": ["2 objects in it"]}})
+    lost = [{"shape": "torn.jpg", "stage": "photos", "kind": "data", "reason": "cut short"}]
+    photos = {"s1": {"photos": {f"{NASTY}.jpg": tmp_path / "photo"}}}
+    text = make({**run, "photos": photos}, tmp_path / "report", failures=lost)
+    read = Page(text)
+    assert any(attributes["alt"].startswith(f"Photograph {NASTY}.jpg") for attributes in read.all("img"))
+    assert "Real world" in read.text
+    assert "torn.jpg : cut short" in read.text
+    assert "2 objects in it" in read.text
+    assert NASTY not in text
+    assert "Real world" not in page
