@@ -17,15 +17,13 @@ from t3d.report.figures import curves, distribution
 from t3d.report.gallery import (
     PARTS,
     ByPart,
-    Card,
     ShapeFolders,
     cards,
-    family,
     read_scores,
-    template_tiles,
     turning_tiles,
 )
 from t3d.report.pictures import data_uri
+from t3d.report.sections import inlined
 from t3d.report.summary import Score
 from t3d.report.tables import CHOICES, DASH, METHODS, published_tables, significant
 
@@ -53,6 +51,8 @@ class Inputs:
     mesh: ByPart
     reconstructions: Mapping[str, ByPart]
     template: Mapping[str, Path]
+    correspondence: Mapping[str, Path]
+    analysis: Path
     network: Mapping[str, Path]
     scores: Path
     split: Path
@@ -76,6 +76,7 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         lost=len({loss["shape"] for loss in losses}),
         left_out=Counter(filter(is_chosen, split["excluded"].values())),
         headlines=[headline(metrics, variant) for variant in inputs.network],
+        analysis=inlined(inputs.analysis),
         galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
         published=published_tables(rows(inputs.recipe["category"])),
         figures=_figures(inputs, scores, metrics["factor"]),
@@ -182,14 +183,8 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
         "cards": by_part,
         "median": median,
         "turning": turning_tiles(subject, inputs.template[variant], size) if subject else [],
-        "template": template_tiles(inputs.template[variant], network, size),
-        "family": family(_subjects(folders, by_part["train"]), network, size),
+        "sections": inlined(inputs.correspondence[variant]),
     }
-
-
-def _subjects(folders: ShapeFolders, shown: Sequence[Card]) -> dict[str, Any]:
-    found = {card.shape: folders.subject("train", card.shape, "fix") for card in shown}
-    return {shape: subject for shape, subject in found.items() if subject}
 
 
 def _figures(inputs: Inputs, scores: Sequence[Score], factor: float) -> dict[str, Any]:

@@ -19,12 +19,14 @@ class Params:
     """Width of the drawn pictures, in pixels (that of the rendered views)."""
 
 
-@stage(per="set", version=1, command="report", files=("report.html",))
+@stage(per="set", version=2, command="report", files=("report.html",))
 def report(
     views: Annotated[Parts, Each("test", "train_scored")],
     mesh: Annotated[Parts, Each("test", "train_scored")],
     reconstructions: Annotated[Mapping[str, Parts], Each("test", "train_scored", variants=True)],
     template: Annotated[Shapes, Variants()],
+    correspondence: Annotated[Shapes, Variants()],
+    analysis: Path,
     network: Annotated[Shapes, Variants()],
     scores: Path,
     split: Path,
@@ -37,7 +39,7 @@ def report(
     """Gather pictures, scores, curves and failures in one page."""
     from t3d.report.page import Inputs, report_page
 
-    inputs = Inputs(views, mesh, reconstructions, template, network, scores, split, failures, recipe)
-    page = report_page(inputs, params.shapes, params.picture).encode()
+    artifacts = (views, mesh, reconstructions, template, correspondence, analysis, network, scores, split)
+    page = report_page(Inputs(*artifacts, failures, recipe), params.shapes, params.picture).encode()
     (out / "report.html").write_bytes(page)
     return {"bytes": len(page)}
