@@ -29,7 +29,7 @@ PARTS = dict(
 )
 """Colours of parts, in turn, by what they are called."""
 
-GRID = 40
+GRID = 32
 """Cells of the box [-1, 1]^3 along each axis at which insides are compared."""
 
 

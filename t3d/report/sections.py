@@ -5,6 +5,7 @@ report and the gallery read them back.
 """
 
 import csv
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from t3d.datasets.formats import read_json, write_json
+from t3d.datasets.formats import read_json
 from t3d.report.figures import themed
 from t3d.report.pictures import data_uri
 
@@ -30,7 +31,8 @@ class Section:
 
 def write_sections(folder: Path, sections: Sequence[Section]) -> None:
     """Write `sections.json`, and each table as CSV named like the section's first figure, which is there."""
-    write_json(folder / SECTIONS, [asdict(section) for section in sections])
+    text = json.dumps([asdict(section) for section in sections], indent=1)  # columns keep their order
+    (folder / SECTIONS).write_text(text + "\n", encoding="utf-8")
     for section in sections:
         if section.rows:
             write_table((folder / next(iter(section.figures))).with_suffix(".csv"), section.rows)

@@ -11,13 +11,13 @@ from t3d.pipeline import Each, Facts, Parts, Shapes, Variants, stage
 class Params:
     """How many training shapes are shown and compared."""
 
-    sheet: int = 96
+    sheet: int = 60
     """Training shapes on the sheet that shows them in the template's colours, evenly over the sorted ids."""
     compared: int = 24
     """Training shapes of which every ordered pair is compared."""
     shown: int = 3
     """Of those, how many are shown on their way to the template, and pairs that are shown."""
-    between: int = 96
+    between: int = 64
     """Cells of the box [-1, 1]^3 along each axis for shapes between two codes and for the mean of shapes."""
     views: int = 8
     """Easy views over which the encoder's codes are averaged, where shapes have none of their own."""
