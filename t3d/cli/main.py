@@ -12,7 +12,7 @@ from t3d.errors import T3dError
 
 SECTIONS = {
     "Pipeline": ("render", "sample-sdf", "train", "reconstruct", "evaluate", "report", "run"),
-    "Use": ("predict", "score", "template"),
+    "Use": ("predict", "score", "template", "analyze"),
     "Data": ("synth", "inspect", "export", "import"),
     "Store": ("status", "why", "path", "verify", "clean"),
     "Machine": ("doctor",),

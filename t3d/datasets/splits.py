@@ -139,6 +139,16 @@ def drawn(ids: Iterable[str], seed: int) -> list[str]:
     return sorted(set(ids), key=lambda shape: (hashlib.sha256(f"{seed}:{shape}".encode()).digest(), shape))
 
 
+def evenly(items: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` of the items, evenly over them.
+
+    >>> evenly("abcdefg", 3)
+    ['b', 'd', 'f']
+    """
+    kept = min(count, len(items))
+    return [items[(2 * index + 1) * len(items) // (2 * kept)] for index in range(kept)]
+
+
 def limited(split: Split, limit: int) -> Split:
     """The split with the first `limit` ids of each part only; 0: all of them."""
     if limit == 0:

@@ -3,26 +3,20 @@
 K shapes, V views of each, C numbers in a code or feature.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from t3d.datasets.splits import evenly
 from t3d.models.contrastive import retrieval
 from t3d.models.encoder import Backbone, build_backbone, to_float, to_input
 from t3d.models.network import Floats, Network, load_codes, load_encoder
 from t3d.models.views import read_views
 
 Bytes = NDArray[np.uint8]
-
-
-def evenly(items: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` of the items, evenly over them."""
-    kept = min(count, len(items))
-    return [items[(2 * index + 1) * len(items) // (2 * kept)] for index in range(kept)]
 
 
 def easy_views(folder: Path, count: int) -> tuple[list[str], Bytes]:

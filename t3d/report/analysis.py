@@ -5,7 +5,6 @@ K shapes, V views of each, C numbers in a code or feature.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,16 +29,33 @@ Reals = NDArray[np.floating]
 Shown = tuple[Section, str]
 """A section of one figure, and the figure's text."""
 
-CODES = "Training shapes where their codes are; unseen ones where the mean of their views' encodings is."
-CLOUDS = (
-    "t-SNE of views, one colour and mark per shape. Retrieval: share of views whose nearest one from another "
-    "direction is of the same shape. Silhouette: 1 for tight, separate shapes, 0 for mixed ones."
-)
-COSINES = "Pairs of views, the mean of all taken off; the less overlap, the better shapes are told apart."
-DRIFT = "Medians in bins of 30°. 0: the direction does not matter. 1: two views differ as two shapes do."
-WARPS = "A dot per pair of training shapes: close codes should warp alike."
-ERRORS = "Dots: test shapes, fixed and random view; lines: medians of bins. Table: the worst 5 %, fixed view."
-GROWTH = "A code book grows with the shapes, an encoder does not."
+CHARTS = {
+    "codes": (
+        "Codes of shapes, {}",
+        "Training shapes by their codes, unseen ones by the mean of their views' encodings.",
+    ),
+    "views": (
+        "Views of unseen shapes, {}",
+        "t-SNE, one colour and mark per shape. Retrieval: share of views whose nearest one from another "
+        "direction is of the same shape. Silhouette: 1 for tight, separate shapes, 0 for mixed ones. "
+        "Intra, inter: mean cosines within and between shapes.",
+    ),
+    "cosines": (
+        "Cosines of pairs of views, {}",
+        "The mean of all is taken off; the less overlap, the better.",
+    ),
+    "azimuth": (
+        "Invariance against azimuth",
+        "0: the direction does not matter. 1: views differ as shapes do.",
+    ),
+    "warps": ("Warps against codes", "A dot per pair of training shapes: close codes should warp alike."),
+    "errors": (
+        "Errors of unseen shapes by direction",
+        "Dots: shapes, fixed and random view; lines: medians of bins. Table: the worst 5 %, fixed view.",
+    ),
+    "growth": ("Code book against encoder", "A code book grows with the shapes, an encoder does not."),
+}
+"""Title and caption of each figure."""
 
 AZIMUTH = "azimuth (°; 270: front, 90: back)"
 """Name of an axis, by the camera recipe's convention."""
@@ -54,12 +70,8 @@ OFF = 0.25
 """Distance between the sides of bounding boxes from which a mesh counts as far off, in unit-frame lengths."""
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What an encoder says of views of some shapes (K, V, C), and their (azimuth, elevation) in degrees."""
-
-    embeddings: Reals
-    angles: Reals
+Seen = tuple[Reals, Reals]
+"""What an encoder says of views of some shapes (K, V, C), and their azimuths and elevations (K, V, 2)."""
 
 
 def thumbnail(folder: Path) -> NDArray[np.uint8]:
@@ -79,7 +91,7 @@ def look(encode: Callable[[Any], Reals], views: Mapping[str, Path], count: int) 
     least = min(len(names) for names, _ in read.values())
     encoded = np.stack([encode(images[:least]) for _, images in read.values()])
     angles = [view_angles(folder, names[:least]) for folder, (names, _) in read.items()]
-    return Seen(encoded, np.array(angles))
+    return encoded, np.array(angles)
 
 
 def view_angles(folder: Path, names: Sequence[str]) -> Reals:
@@ -149,27 +161,25 @@ def binned(angles: Reals, values: Reals, width: float) -> tuple[Reals, Reals]:
 
 
 def drift_panel(seen: Mapping[str, Seen]) -> Panel:
-    """How far encodings of views are from their shape's mean, against azimuth; a line per network."""
+    """How far encodings of views are from their shape's mean, by azimuth; medians of bins, by network."""
     from t3d.models.embeddings import drift
 
-    lines = [
-        Series(name, *binned(one.angles[..., 0].ravel(), drift(one.embeddings).ravel(), 30))
-        for name, one in seen.items()
-    ]
-    up = "distance to the shape's mean\n/ distance between shapes"
-    return Panel("", AZIMUTH, up, lines, limits=(0, None))
+    medians = {
+        name: binned(at[..., 0].ravel(), drift(views).ravel(), 30) for name, (views, at) in seen.items()
+    }
+    lines = [Series(name, *pair) for name, pair in medians.items()]
+    return Panel(
+        "", AZIMUTH, "distance to the shape's mean\n/ distance between shapes", lines, limits=(0, None)
+    )
 
 
 def warp_panel(title: str, network: "Network", codes: Reals, points: Reals) -> Panel:
-    """For every pair of codes (K, C) how far apart they warp points (N, 3) on average, against their distance."""
+    """For every pair of codes (K, C) how far apart they warp points (N, 3), against their distance."""
+    from scipy.spatial.distance import pdist
     from scipy.stats import spearmanr
 
-    one, other = np.triu_indices(len(codes), 1)
-    places = np.stack([network.warp(points, code) for code in codes])
-    apart = np.linalg.norm(codes[one] - codes[other], axis=1)
-    moved = np.array(
-        [np.linalg.norm(places[a] - places[b], axis=1).mean() for a, b in zip(one, other, strict=True)]
-    )
+    apart, places = pdist(codes), np.stack([network.warp(points, code) for code in codes], axis=1)
+    moved = np.mean([pdist(place) for place in places], axis=0)
     heading = f"{title}: rank correlation {spearmanr(apart, moved).statistic:.2f}"
     dots = [Series("", apart, moved, dots=True)]
     return Panel(
@@ -195,7 +205,7 @@ def error_rows(scores: Sequence[Score], views: Mapping[str, Path]) -> list[dict[
 def error_panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
     """Errors against azimuth and elevation: a dot per shape and view, medians of bins as a line."""
     panels = []
-    for angle, across, width in (("azimuth", AZIMUTH, 60), ("elevation", "elevation (°)", 5)):
+    for angle, across, width in (("azimuth", AZIMUTH, 60), ("elevation", "elevation (°)", 2.5)):
         series = []
         for number, variant in enumerate(dict.fromkeys(row["variant"] for row in rows)):
             mine = [(row[angle], row["chamfer"]) for row in rows if row["variant"] == variant]
@@ -254,20 +264,20 @@ def flaw(subject: Subject | None) -> str:
 
 def loose_share(mesh: Mesh) -> float:
     """Share of the area that does not belong to the connected piece with the largest."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from trimesh.graph import connected_component_labels
 
-    one, other = mesh.faces[:, [0, 1]].ravel(), mesh.faces[:, [1, 2]].ravel()
-    edges = coo_array((np.ones(len(one)), (one, other)), shape=(len(mesh.vertices),) * 2)
-    piece = connected_components(edges, directed=False)[1][mesh.faces[:, 0]]
+    edges = np.concatenate([mesh.faces[:, :2], mesh.faces[:, 1:]])
+    piece = connected_component_labels(edges, len(mesh.vertices))[mesh.faces[:, 0]]
     areas = np.bincount(piece, face_areas(mesh))
     return float(1 - areas.max() / areas.sum())
 
 
 def _shown(
-    name: str, title: str, panels: Sequence[Panel], caption: str, rows: Sequence[Mapping[str, Any]] = ()
+    name: str, panels: Sequence[Panel], rows: Sequence[Mapping[str, Any]] = (), about: str = ""
 ) -> Shown:
-    return Section(title, {f"{name}.svg": caption}, rows), chart(title, panels)
+    title, caption = CHARTS[name]
+    file = f"{name}-{about.replace(' ', '-')}".rstrip("-") + ".svg"
+    return Section(title.format(about), {file: caption}, rows), chart(title.format(about), panels)
 
 
 def code_sections(
@@ -279,36 +289,27 @@ def code_sections(
 ) -> list[Shown]:
     """Codes of training shapes (`known`) and of `count` views of unseen ones, by network.
 
-    train, unseen: `views` folders. Nothing is said of fewer than two unseen shapes.
+    train, unseen: `views` folders.
     """
-    if len(unseen) < 2:
-        return []
     seen = {name: look(model.encode, unseen, count) for name, model in models.items()}
-    found, warps = [], []
-    for name, one in seen.items():
-        codes = np.stack(list(known[name].values()))
-        panels = code_panels(
-            codes, one.embeddings.mean(1), [thumbnail(train[shape]) for shape in known[name]]
-        )
-        found.append(_shown(f"codes-{name}", f"Codes of shapes, {name}", panels, CODES))
-        warps.append(warp_panel(name, models[name], codes, lattice(8)))
-    clouds = {name: one.embeddings for name, one in seen.items()}
-    found += cloud_sections("views", "Codes of views of unseen shapes", clouds)
-    found.append(_shown("azimuth", "Invariance of codes against azimuth", [drift_panel(seen)], DRIFT))
-    return [*found, _shown("warps", "Warps against codes", warps, WARPS)]
+    codes = {name: np.stack(list(known[name].values())) for name in models}
+    found = []
+    for name, (views, _) in seen.items():
+        pictures = [thumbnail(train[shape]) for shape in known[name]]
+        found.append(_shown("codes", code_panels(codes[name], views.mean(1), pictures), about=name))
+    found += cloud_sections("codes", {name: views for name, (views, _) in seen.items()})
+    found.append(_shown("azimuth", [drift_panel(seen)]))
+    warps = [warp_panel(name, model, codes[name], lattice(8)) for name, model in models.items()]
+    return [*found, _shown("warps", warps)]
 
 
-def cloud_sections(name: str, title: str, clouds: Mapping[str, Reals]) -> list[Shown]:
-    """Views (K, V, C) by encoder: in the plane, with a table of how well they tell shapes apart; cosines."""
+def cloud_sections(about: str, clouds: Mapping[str, Reals]) -> list[Shown]:
+    """Views (K, V, C) by encoder: in the plane, how well they tell shapes apart, their cosines."""
     from t3d.models.embeddings import measures
 
     rows = [{"encoder": one, **measures(views), "shapes": len(views)} for one, views in clouds.items()]
-    planes = [cloud_panel(one, views) for one, views in clouds.items()]
-    cosines = [cosine_panel(one, views) for one, views in clouds.items()]
-    return [
-        _shown(name, title, planes, CLOUDS, rows),
-        _shown(f"{name}-cosines", f"{title}: cosines", cosines, COSINES),
-    ]
+    planes, cosines = zip(*((cloud_panel(*one), cosine_panel(*one)) for one in clouds.items()), strict=True)
+    return [_shown("views", planes, rows, about), _shown("cosines", cosines, about=about)]
 
 
 def contrast_sections(
@@ -317,23 +318,20 @@ def contrast_sections(
     """The same of features before and after contrastive pre-training; none without `pretrain` folders."""
     from t3d.models.embeddings import features, pretrained
 
-    if not pretrain or len(unseen) < 2:
-        return []
-    encoders = pretrained(pretrain, seed).items()
-    clouds = {name: look(partial(features, one), unseen, count).embeddings for name, one in encoders}
-    return cloud_sections("pretrain", "Features of unseen shapes and pre-training", clouds)
+    encoders = pretrained(pretrain, seed).items() if pretrain else ()
+    clouds = {name: look(partial(features, one), unseen, count)[0] for name, one in encoders}
+    return cloud_sections("pre-training", clouds) if clouds else []
 
 
-def error_sections(
+def error_section(
     scores: Sequence[Score], views: Mapping[str, Path], folders: Mapping[str, ShapeFolders]
-) -> list[Shown]:
+) -> Shown:
     """Errors of the test part by direction, and what is wrong with the worst of each network."""
-    rows, bad = error_rows(scores, views), []
+    bad = []
     for name, found in folders.items():
         mine = [one for one in scores if (one.method, one.choice) == (name, "fix")]
         bad += worst_rows(mine, {one.shape: found.subject("test", one.shape, "fix") for one in mine})
-    title = "Errors of unseen shapes by direction"
-    return [_shown("errors", title, error_panels(rows), ERRORS, bad)] if rows else []
+    return _shown("errors", error_panels(error_rows(scores, views)), bad)
 
 
 def growth_section(models: Mapping[str, "Network"], shapes: int) -> Shown:
@@ -344,4 +342,4 @@ def growth_section(models: Mapping[str, "Network"], shapes: int) -> Shown:
         {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
         for name, size in sizes.items()
     ]
-    return _shown("growth", "Code book against encoder", [growth_panel(code, sizes, shapes)], GROWTH, rows)
+    return _shown("growth", [growth_panel(code, sizes, shapes)], rows)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from t3d.datasets.splits import evenly
 from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label_agreement, lattice, overlap
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.report.figures import SERIES
@@ -28,8 +29,38 @@ PARTS = dict(
 )
 """Colours of parts, in turn, by what they are called."""
 
-GRID = 40
+GRID = 32
 """Cells of the box [-1, 1]^3 along each axis at which insides are compared."""
+
+
+WAYS = ("through the template", "in the unit frame")
+"""Where a point's counterpart on another shape is looked for: the nearest one there."""
+
+PICTURES = {
+    "sheet": (
+        "Training shapes on their template",
+        "True shapes; colours say where the network puts a place.",
+    ),
+    "steps": (
+        "From a shape to the template",
+        "A true shape, its points after each supervised step, the template.",
+    ),
+    "transfer": (
+        "Parts carried from one shape to another",
+        "Each place takes the part of the nearest point of the first shape. {parts} "
+        "Label agreement: share of points that get their own part, of parts on both shapes. Cycle error: how "
+        "far from its start a point comes back on average, in unit-frame lengths.",
+    ),
+    "mean": (
+        "The template against the mean",
+        "The template, the mean code's shape, the zero level of the mean distance. IoU: of the insides.",
+    ),
+    "between": (
+        "Between two shapes",
+        "Shapes of the codes on the straight line from one shape's to another's.",
+    ),
+}
+"""Title and caption of each picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +93,14 @@ def read_members(
         pair = (Placed(points, where, numbers) for where in (places, points))
         members.append(Member(shape, read_fine(folder), codes[shape], *pair))
     return members, names
+
+
+def read_template(folder: Path) -> Mesh | None:
+    """The template in its folder, if it has a surface."""
+    from t3d.datasets.meshes import read_ply
+
+    path = folder / "template.ply"
+    return read_ply(path) if path.exists() else None
 
 
 def read_fine(folder: Path) -> Mesh:
@@ -116,7 +155,7 @@ class Artist:
         return [*tiles, self.tile("template", self.template)]
 
     def transfer(self, source: Member, target: Member) -> list[Tile]:
-        """Parts of a shape (its places, if it has none) carried to another: by template, by place; its own."""
+        """Parts of a shape (places, if it has none) carried to another by template and by place; its own."""
         vertices = target.mesh.vertices
         on_template = warped(target.mesh, self.network, target.code)
         carried = [
@@ -146,6 +185,21 @@ class Artist:
             self.tile("mean code", self._surface([code]), code),
             self.tile("mean of shapes", mean),
         ]
+
+    def pictures(
+        self, members: Sequence[Member], shown: int, sheet: Mapping[str, Path], codes: Mapping[str, "Floats"]
+    ) -> Iterator[tuple[str, list[list[Tile]]]]:
+        """Name and rows of tiles of each of `PICTURES`, with `shown` members or pairs of them.
+
+        sheet: `mesh` folders of the shapes shown together; codes: theirs.
+        """
+        pairs = list(zip(members, members[len(members) // 2 :], strict=False))
+        together = [self.tile(one, read_fine(folder), codes[one]) for one, folder in sheet.items()]
+        yield "sheet", [[self.tile("template", self.template), *together]]
+        yield "steps", [self.steps(one) for one in evenly(members, shown)]
+        yield "transfer", [self.transfer(*pair) for pair in evenly(pairs, shown)]
+        yield "mean", [self.means(members)]
+        yield "between", [list(self.between(*pair)) for pair in evenly(pairs, 2)]
 
     def _surface(self, codes: Sequence["Floats"]) -> Mesh | None:
         """Where the mean of the codes' distances is zero; None: nowhere."""
@@ -184,69 +238,38 @@ def overlaps(codes: Sequence["Floats"], network: "Network") -> list[dict[str, An
 
 
 def pair_rows(members: Sequence[Member]) -> list[dict[str, Any]]:
-    """For every ordered pair what transfer through the template and in the unit frame come to."""
+    """Two rows for every ordered pair: what transfer through the template and in the unit frame come to."""
     return [
         {
             "source": one.shape,
             "target": other.shape,
-            "agreement_template": label_agreement(one.warped, other.warped),
-            "agreement_unit": label_agreement(one.still, other.still),
-            "cycle_template": cycle_error(one.warped, other.warped),
-            "cycle_unit": cycle_error(one.still, other.still),
+            "nearest point": way,
+            "label agreement": label_agreement(*pair),
+            "cycle error": cycle_error(*pair),
         }
         for one, other in permutations(members, 2)
+        for way, pair in zip(WAYS, ((one.warped, other.warped), (one.still, other.still)), strict=True)
     ]
 
 
 def pair_summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Means over pairs, both ways of each; pairs that share no part have no agreement."""
-    labelled = [row for row in rows if row["agreement_template"] is not None]
-
-    def mean(name: str, among: Sequence[Mapping[str, Any]]) -> float | None:
-        return float(np.mean([row[name] for row in among])) if among else None
-
-    return [
-        {
-            "nearest point": caption,
-            "label agreement": mean(f"agreement_{way}", labelled),
-            "pairs with labels": len(labelled),
-            "cycle error": mean(f"cycle_{way}", rows),
-            "pairs": len(rows),
-        }
-        for way, caption in (("template", "through the template"), ("unit", "in the unit frame"))
-    ]
+    """Means over pairs, both ways of each; pairs that share no part have no label agreement."""
+    summary = []
+    for way in WAYS if rows else ():
+        means: dict[str, Any] = {"nearest point": way}
+        for name in ("label agreement", "cycle error"):
+            known = [row[name] for row in rows if row["nearest point"] == way and row[name] is not None]
+            means |= {name: float(np.mean(known)) if known else None, f"pairs, {name}": len(known)}
+        summary.append(means)
+    return summary
 
 
-def sections(pairs: Sequence[Any], overlap_rows: Sequence[Any], names: Sequence[str]) -> list[Section]:
-    """The sections of the stage's pictures; names: of the parts."""
+def sections(members: Sequence[Member], network: "Network", names: Sequence[str]) -> list[Section]:
+    """The sections of the stage's pictures with their tables; names: of the parts."""
     parts = ", ".join(f"{name} {color}" for name, color in zip(names, list(PARTS) * len(names), strict=False))
-    carried = "Each place takes the part of the nearest point of the first shape. " + parts
+    codes = [one.code for one in members]
+    tables = {"transfer": pair_summary(pair_rows(members)), "mean": overlaps(codes, network)}
     return [
-        Section(
-            "Training shapes on their template",
-            {
-                "sheet.png": "True shapes; the colour of a place says where on the template the network puts it."
-            },
-        ),
-        Section(
-            "From a shape to the template",
-            {"steps.png": "The true shape, its points after each supervised step of the warp, the template."},
-        ),
-        Section(
-            "Parts carried from one shape to another",
-            {"transfer.png": carried},
-            pair_summary(pairs),
-            "Label agreement: share of points that get their own part, of parts on both shapes. Cycle error: how "
-            "far from its start a point comes back on average, in unit-frame lengths.",
-        ),
-        Section(
-            "The template against the mean",
-            {"mean.png": "The template, the mean code's shape, the zero level of the mean distance."},
-            overlap_rows,
-            f"Intersection over union of the insides, on {GRID}³ points of the box [-1, 1]³.",
-        ),
-        Section(
-            "Between two shapes",
-            {"between.png": "Shapes of the codes on the straight line from one shape's to another's."},
-        ),
+        Section(title, {f"{name}.png": text.format(parts=parts)}, tables.get(name, ()))
+        for name, (title, text) in PICTURES.items()
     ]

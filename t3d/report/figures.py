@@ -77,7 +77,9 @@ def _fill(axes: "Axes", panel: Panel) -> None:
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if name in panel.log:
             getattr(axes, f"set_{name}scale")("log", nonpositive="mask")
-            _plain_ticks(axis)
+            low, high = axis.get_view_interval()
+            if high < 1e4 * low:
+                _plain_ticks(axis)
         elif not (panel.across or panel.up):
             axis.set_ticks([])
     axes.set_ylim(*panel.limits)

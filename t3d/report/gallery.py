@@ -15,10 +15,7 @@ from t3d.report.pictures import (
     TRUE,
     around,
     draw,
-    input_image,
     place_colors,
-    template_colors,
-    warped,
 )
 from t3d.report.strip import Subject, Tile, reconstruction, strip
 from t3d.report.summary import Score
@@ -122,23 +119,6 @@ def cards(
     return found
 
 
-def template_tiles(template: Path, network: "Network", size: int) -> list[Tile]:
-    """The template and the shape of the mean code from two angles, in the template's colours."""
-    from t3d.datasets.meshes import read_ply
-
-    tiles = []
-    for name, caption in (("template", "template"), ("mean", "mean code")):
-        path = template / f"{name}.ply"
-        if not path.exists():
-            tiles.append(Tile(caption, None, "no surface"))
-            continue
-        mesh = read_ply(path)
-        places = mesh.vertices if name == "template" else warped(mesh, network, network.mean_code)
-        for angle, side in zip(ANGLES, ("front", "back"), strict=True):
-            tiles.append(Tile(f"{caption}, {side}", draw(mesh, around(*angle, size), place_colors(places))))
-    return tiles
-
-
 def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
     """A reconstruction, the true shape and the template, to be turned; what has no surface is left out."""
     from t3d.datasets.meshes import read_ply
@@ -154,14 +134,3 @@ def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
 
 def _solid(caption: str, mesh: Mesh, color: tuple[int, int, int] | NDArray[np.uint8], size: int) -> Tile:
     return Tile(caption, draw(mesh, around(*ANGLES[0], size), color), solid=solid(mesh, color))
-
-
-def family(subjects: Mapping[str, Subject], network: "Network", size: int) -> list[Tile]:
-    """Reconstructions from the template's first angle in its colours: equal colours correspond."""
-    tiles = []
-    for shape, subject in subjects.items():
-        mesh = reconstruction(subject)
-        if mesh is not None:
-            colors = template_colors(mesh, input_image(subject.views, subject.view), network)
-            tiles.append(Tile(shape, draw(mesh, around(*ANGLES[0], size), colors)))
-    return tiles

@@ -17,15 +17,13 @@ from t3d.report.figures import curves, distribution
 from t3d.report.gallery import (
     PARTS,
     ByPart,
-    Card,
     ShapeFolders,
     cards,
-    family,
     read_scores,
     solid_tiles,
-    template_tiles,
 )
 from t3d.report.pictures import data_uri, input_image
+from t3d.report.sections import inlined
 from t3d.report.summary import Score
 from t3d.report.tables import CHOICES, DASH, METHODS, published_tables, significant
 from t3d.report.viewer import script
@@ -55,6 +53,8 @@ class Inputs:
     reconstructions: Mapping[str, ByPart]
     photos: Mapping[str, ByPart]
     template: Mapping[str, Path]
+    correspondence: Mapping[str, Path]
+    analysis: Path
     network: Mapping[str, Path]
     scores: Path
     split: Path
@@ -80,6 +80,7 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         lost=len({loss["shape"] for loss in losses}),
         left_out=Counter(filter(is_chosen, split["excluded"].values())),
         headlines=[headline(metrics, variant) for variant in inputs.network],
+        analysis=inlined(inputs.analysis),
         galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
         published=published_tables(rows(inputs.recipe["category"])),
         photos={variant: _photos(folders["photos"]) for variant, folders in inputs.photos.items()},
@@ -188,19 +189,13 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
         "cards": by_part,
         "median": named.get("median") or named.get("only shape"),
         "solids": {label: solid_tiles(one, template, size) for label, one in subjects.items() if one},
-        "template": template_tiles(template, network, size),
-        "family": family(_subjects(folders, by_part["train"]), network, size),
+        "sections": inlined(inputs.correspondence[variant]),
     }
 
 
 def _photos(folders: Mapping[str, Path]) -> dict[str, str]:
     """What the stage `photos` drew of each photograph, as inline images."""
     return {shape: data_uri(input_image(folder, "photo.preview")) for shape, folder in folders.items()}
-
-
-def _subjects(folders: ShapeFolders, shown: Sequence[Card]) -> dict[str, Any]:
-    found = {card.shape: folders.subject("train", card.shape, "fix") for card in shown}
-    return {shape: subject for shape, subject in found.items() if subject}
 
 
 def _figures(inputs: Inputs, scores: Sequence[Score], factor: float) -> dict[str, Any]:

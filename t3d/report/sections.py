@@ -5,37 +5,60 @@ report and the gallery read them back.
 """
 
 import csv
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from t3d.datasets.formats import read_json, write_json
+import numpy as np
+
+from t3d.datasets.formats import read_json
+from t3d.report.figures import themed
+from t3d.report.pictures import data_uri
 
 SECTIONS = "sections.json"
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section: file names of figures (`.svg`, `.png`) with their captions, a table, what it means."""
+    """One section: file names of figures (`.svg`, `.png`) with their captions, and a table."""
 
     title: str
     figures: Mapping[str, str]
     rows: Sequence[Mapping[str, Any]] = ()
-    note: str = ""
 
 
 def write_sections(folder: Path, sections: Sequence[Section]) -> None:
     """Write `sections.json`, and each table as CSV named like the section's first figure, which is there."""
-    write_json(folder / SECTIONS, [asdict(section) for section in sections])
+    text = json.dumps([asdict(section) for section in sections], indent=1)  # columns keep their order
+    (folder / SECTIONS).write_text(text + "\n", encoding="utf-8")
     for section in sections:
         if section.rows:
             write_table((folder / next(iter(section.figures))).with_suffix(".csv"), section.rows)
 
 
-def read_sections(folder: Path) -> list[Section]:
-    """The sections that a stage left in its folder."""
-    return [Section(**values) for values in read_json(folder / SECTIONS)]
+def inlined(folder: Path) -> list[tuple[Section, Mapping[str, str]]]:
+    """The sections that a stage left in its folder, each with the figures as elements for a page, by name.
+
+    SVG as it is, in the page's colours; pictures as inline images that their caption describes.
+    """
+    sections = [Section(**values) for values in read_json(folder / SECTIONS)]
+    return [(one, {name: _element(folder / name, one.title) for name in one.figures}) for one in sections]
+
+
+def _element(path: Path, title: str) -> str:
+    from html import escape
+
+    from PIL import Image
+
+    if path.suffix == ".svg":
+        return (
+            f'<div role="img" aria-label="{escape(title)}">{themed(path.read_text(encoding="utf-8"))}</div>'
+        )
+    with Image.open(path) as image:
+        source = data_uri(np.asarray(image.convert("RGBA")))
+        return f'<img src="{source}" alt="{escape(title)}" width="{image.width}" height="{image.height}">'
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

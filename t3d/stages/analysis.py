@@ -36,7 +36,8 @@ def analysis(
     train_seed: int,
 ) -> Facts:
     """Draw codes and embeddings in the plane; measure retrieval, invariance, errors by view and by kind."""
-    from t3d.models.embeddings import evenly, shape_codes
+    from t3d.datasets.splits import evenly
+    from t3d.models.embeddings import shape_codes
     from t3d.models.network import load
     from t3d.report import analysis as report
     from t3d.report.gallery import ShapeFolders, read_scores
@@ -56,7 +57,7 @@ def analysis(
     made = [
         *report.code_sections(models, known, train, unseen, params.views),
         *report.contrast_sections(pretrain, unseen, params.views, train_seed),
-        *report.error_sections(scored, views["test"], folders),
+        report.error_section(scored, views["test"], folders),
         report.growth_section(models, len(views["train"])),
     ]
     for section, chart in made:

@@ -11,13 +11,13 @@ from t3d.pipeline import Each, Facts, Parts, Shapes, Variants, stage
 class Params:
     """How many training shapes are shown and compared."""
 
-    sheet: int = 96
+    sheet: int = 60
     """Training shapes on the sheet that shows them in the template's colours, evenly over the sorted ids."""
     compared: int = 24
     """Training shapes of which every ordered pair is compared."""
     shown: int = 3
     """Of those, how many are shown on their way to the template, and pairs that are shown."""
-    between: int = 96
+    between: int = 64
     """Cells of the box [-1, 1]^3 along each axis for shapes between two codes and for the mean of shapes."""
     views: int = 8
     """Easy views over which the encoder's codes are averaged, where shapes have none of their own."""
@@ -43,37 +43,25 @@ def correspondence(
     params: Params,
 ) -> Facts:
     """Warp training shapes to the template, and carry points and labels of parts from one to another."""
-    from t3d.datasets.meshes import read_ply
-    from t3d.models.embeddings import evenly, shape_codes
+    from t3d.datasets.splits import evenly
+    from t3d.models.embeddings import shape_codes
     from t3d.models.network import load
-    from t3d.report.correspondence import Artist, overlaps, pair_rows, read_fine, read_members, sections
+    from t3d.report import correspondence as report
     from t3d.report.sections import write_sections, write_table
     from t3d.report.strip import strip_png
 
-    model, surface = load(network), template / "template.ply"
-    artist = Artist(model, read_ply(surface) if surface.exists() else None, params.picture, params.between)
+    model = load(network)
+    artist = report.Artist(model, report.read_template(template), params.picture, params.between)
     known = shape_codes(model, codes.get(""), views["train"], sorted(mesh["train"]), params.views)
     meshes = {shape: mesh["train"][shape] for shape in known if shape in labels["train"]}
     compared = {shape: meshes[shape] for shape in evenly(list(meshes), params.compared)}
-    members, names = read_members(compared, labels["train"], known, model)
-    pairs = list(zip(members, members[len(members) // 2 :], strict=False))
-    sheet = (
-        artist.tile(one, read_fine(meshes[one]), known[one]) for one in evenly(list(meshes), params.sheet)
-    )
-    rows = {
-        "sheet": [[artist.tile("template", artist.template), *sheet]],
-        "steps": [artist.steps(one) for one in evenly(members, params.shown)],
-        "transfer": [artist.transfer(*pair) for pair in evenly(pairs, params.shown)],
-        "mean": [artist.means(members)],
-        "between": [list(artist.between(*pair)) for pair in evenly(pairs, 2)],
-    }
-    for name, tiles in rows.items():
-        columns = min(len(tiles[0]), 8)
-        (out / f"{name}.png").write_bytes(
-            strip_png([one for row in tiles for one in row], params.picture, columns)
-        )
-    carried = pair_rows(members)
-    made = sections(carried, overlaps([one.code for one in members], model), names)
-    write_table(out / "pairs.csv", carried)
+    members, names = report.read_members(compared, labels["train"], known, model)
+    sheet = {shape: meshes[shape] for shape in evenly(list(meshes), params.sheet)}
+    for name, rows in artist.pictures(members, params.shown, sheet, known):
+        columns = min(len(rows[0]), 8)
+        tiles = [tile for row in rows for tile in row]
+        (out / f"{name}.png").write_bytes(strip_png(tiles, params.picture, columns))
+    made = report.sections(members, model, names)
+    write_table(out / "pairs.csv", report.pair_rows(members))
     write_sections(out, made)
     return {section.title: list(section.rows) for section in made if section.rows}

@@ -26,6 +26,8 @@ def report(
     reconstructions: Annotated[Mapping[str, Parts], Each("test", "train_scored", variants=True)],
     photos: Annotated[Mapping[str, Parts], Each("photos", variants=True)],
     template: Annotated[Shapes, Variants()],
+    correspondence: Annotated[Shapes, Variants()],
+    analysis: Path,
     network: Annotated[Shapes, Variants()],
     scores: Path,
     split: Path,
@@ -38,7 +40,7 @@ def report(
     """Gather pictures, scores, curves and failures in one page."""
     from t3d.report.page import Inputs, report_page
 
-    inputs = Inputs(views, mesh, reconstructions, photos, template, network, scores, split, failures, recipe)
-    page = report_page(inputs, params.shapes, params.picture).encode()
+    made = (views, mesh, reconstructions, photos, template, correspondence, analysis, network, scores, split)
+    page = report_page(Inputs(*made, failures, recipe), params.shapes, params.picture).encode()
     (out / "report.html").write_bytes(page)
     return {"bytes": len(page)}

@@ -24,7 +24,9 @@ SMALL = {
     "network_s2.hidden": 16, "network_s2.width": 16, "network_s2.depth": 2, "network_s2.iterations": 5,
     "network_s2.scenes": 4, "network_s2.points": 200, "reconstructions.resolution": 24,
     "template.resolution": 24, "template.mean_resolution": 24, "report.shapes": 2,
-    "report.picture": 64, "split.train_scored": 2,
+    "report.picture": 64, "correspondence.picture": 32, "correspondence.between": 16,
+    "correspondence.sheet": 2, "correspondence.compared": 3, "correspondence.shown": 1, "labels.count": 200,
+    "split.train_scored": 2,
 }  # fmt: skip
 """Settings with which everything is made in seconds."""
 
@@ -89,6 +91,7 @@ def made_by(folder: Path, *words: str, **changes: object) -> set[str]:
 
 
 EVERYTHING = {"codes", "network_s1", "network_s2", "reconstructions", "template", "scores", "report"}
+EVERYTHING |= {"correspondence", "analysis"}
 """What is below the distances."""
 
 
@@ -109,6 +112,7 @@ def test_another_pre_training_keeps_all_the_rest(chain):
     more = ("run", "--contrastive", "simclr,none")
     assert made_by(chain, *more) == {
         "pretrain", "network_s2", "reconstructions", "template", "scores", "report",
+        "correspondence", "analysis",
     }  # fmt: skip
     assert t3d(chain, "pretrain", "--solution", "2", "--contrastive", "none", "--workers", "0")["made"] == 1
     curves = [path.read_text() for path in sorted(chain.glob("work/sofa/pretrain/_all/*/curves.csv"))]

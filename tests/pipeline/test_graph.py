@@ -58,6 +58,41 @@ def test_what_reads_a_variant_exists_once_per_selected_variant():
     assert order == ["mesh", "views", "network_a[a]", "shapes[a]", "network_b[b]", "shapes[b]", "scores"]
 
 
+@stage(per="set", version=1, makes="prior", variants=("b",))
+def prior_b(views: Annotated[Parts, Each("train")], *, out: Path) -> None:
+    """What only b is built on."""
+
+
+@stage(per="set", version=1)
+def study(
+    network: Annotated[Shapes, Variants()], prior: Annotated[Shapes, Variants("b")], *, out: Path
+) -> None:
+    """Of all, and of what some are built on."""
+
+
+@stage(per="set", version=1)
+def look(network: Path, prior: Annotated[Shapes, Variants("b")], *, out: Path) -> None:
+    """The same of one."""
+
+
+def behind(variants, node):
+    """Names of the nodes behind each need of the node of that name."""
+    stages = {**STAGES, **{f.__stage__.name: f.__stage__ for f in (prior_b, study, look)}}
+    one = Graph(stages, variants, ("source",))
+    (found,) = (target for target in one.targets(node.partition("[")[0]) if target.name == node)
+    return {need.name: [node.name for node in nodes] for need, nodes in one.inputs(found).items()}
+
+
+def test_what_only_some_variants_are_built_on_is_read_for_those_alone():
+    assert behind(("a", "b"), "study") == {
+        "network": ["network_a[a]", "network_b[b]"],
+        "prior": ["prior_b[b]"],
+    }
+    assert behind(("a",), "study") == {"network": ["network_a[a]"], "prior": []}
+    assert behind(("a", "b"), "look[a]") == {"network": ["network_a[a]"], "prior": []}
+    assert behind(("a", "b"), "look[b]") == {"network": ["network_b[b]"], "prior": ["prior_b[b]"]}
+
+
 def test_demand_follows_parts_and_needs():
     one = graph("a")
     demand = {node.name: shapes for node, shapes in one.demand(one.targets("scores"), PARTS).items()}

@@ -20,8 +20,10 @@ from t3d.geometry.recipe import View
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_encoder, resnet_settings
 from t3d.models.network import save
+from t3d.report.figures import Panel, Series, chart
 from t3d.report.gallery import read_scores
 from t3d.report.pictures import around
+from t3d.report.sections import Section, write_sections
 from t3d.report.summary import Score, comparisons, summaries, write_scores
 from t3d.stages.report import Params, report
 
@@ -110,6 +112,17 @@ def write_training(root):
     save(root / "network", "s1", decoder, encoder, np.zeros(4, np.float32))
 
 
+def write_found(folder, title):
+    """A section with a picture and a chart, as `correspondence` and `analysis` leave them."""
+    folder.mkdir()
+    Image.new("RGB", (8, 8), "red").save(folder / "sheet.png")
+    dots = Series("", np.arange(3.0), np.arange(3.0), True)
+    (folder / "dots.svg").write_text(chart(title, [Panel("", "x", "y", [dots])]), encoding="utf-8")
+    rows = [{"who": NASTY, "share": 0.12345, "pairs": 6, "none": None}]
+    write_sections(folder, [Section(title, {"sheet.png": "seen", "dots.svg": "drawn"}, rows)])
+    return folder
+
+
 def write_run(root, test, train):
     """All that the stage reads, for shapes given as id -> (truth, made or None)."""
     rng = np.random.default_rng(7)
@@ -140,6 +153,8 @@ def write_run(root, test, train):
         "reconstructions": {"s1": folders["reconstructions"]},
         "photos": {"s1": {"photos": {}}},
         "template": {"s1": root / "template"},
+        "correspondence": {"s1": write_found(root / "correspondence", f"Parts {NASTY}")},
+        "analysis": write_found(root / "analysis", "Codes in the plane"),
         "network": {"s1": root / "network"},
         "scores": root / "scores",
         "split": root / "split",
@@ -296,8 +311,13 @@ def test_gallery_goes_from_best_to_worst_with_both_views(page):
         for view in ("fixed view", "random view"):
             assert alts.count(f"{tile} of test shape a, {view}") == 1
     assert "reconstruction of test shape empty, fixed view" not in alts
-    assert "The template, front, in template colours" in alts
-    assert "The mean code, back, in template colours" in alts
+
+
+def test_sections_of_template_and_analysis_are_there_with_figures_and_tables(page):
+    text = Page(page).text
+    assert text.index(f"Parts {NASTY} seen") < text.index("Codes in the plane seen")
+    assert text.count(f"Who Share Pairs None {NASTY} 0.123 6 –") == text.count(" drawn Parts ") * 2 == 2
+    assert 'aria-label="Codes in the plane"><svg' in page
 
 
 def test_same_run_same_bytes(run, page, tmp_path):
@@ -354,7 +374,8 @@ def both(run, tmp_path_factory):
     metrics = read_json(run["scores"] / "metrics.json")
     rows = [{**row, "interval_median": [0.0011, 0.0034]} for row in summaries(scores, 0, 200)]
     write_json(root / "scores" / "metrics.json", {**metrics, "rows": rows, "comparisons": []})
-    inputs = {name: {**run[name], "s2-simclr": run[name]["s1"]} for name in ("reconstructions", "template")}
+    named = ("reconstructions", "template", "correspondence")
+    inputs = {name: {**run[name], "s2-simclr": run[name]["s1"]} for name in named}
     network = {**run["network"], "s2-simclr": root / "network"}
     return make({**run, **inputs, "network": network, "scores": root / "scores"}, root / "page")
 
@@ -395,6 +416,7 @@ def test_stage_declares_its_file_and_what_it_reads():
         "reconstructions",
         "photos",
         "template",
+        "correspondence",
         "network",
     }
     assert {need.name: need.each.parts for need in declared.needs if need.each and not need.variants} == {

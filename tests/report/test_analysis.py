@@ -1,0 +1,135 @@
+"""Tables of the analysis against slow twins; figures of made-up networks that cannot be empty."""
+
+import numpy as np
+import pytest
+
+from t3d.datasets.formats import write_json
+from t3d.geometry.mesh import Mesh, concatenate
+from t3d.geometry.normalize import unchanged
+from t3d.report import analysis
+from t3d.report.strip import Subject
+from t3d.report.summary import Score
+
+RNG = np.random.default_rng(0)
+TETRA = Mesh(
+    np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
+)
+
+
+def moved(mesh, by=0.0, size=1.0):
+    return Mesh(mesh.vertices * size + by, mesh.faces)
+
+
+def score(shape, chamfer, method="s1", choice="fix"):
+    return Score(method, "s1", "test", "easy", choice, "easy/00", shape, "ok", "", chamfer)
+
+
+class Network:
+    """Warps by adding the code, so that warps are as far apart as codes."""
+
+    def warp(self, points, code):
+        return points + code
+
+
+def test_medians_of_bins_equal_a_slow_twin():
+    angles, values = RNG.uniform(0, 360, 50), RNG.random(50)
+    middles, medians = analysis.binned(angles, values, 30)
+    slow = {}
+    for angle, value in zip(angles, values, strict=True):
+        slow.setdefault(15 + 30 * int(angle / 30), []).append(value)
+    assert middles.tolist() == sorted(slow)
+    assert medians == pytest.approx([np.median(slow[middle]) for middle in middles])
+
+
+def test_directions_are_those_of_the_camera_recipe(tmp_path, monkeypatch):
+    wanted = np.array([[0, 10], [90, 45], [270, 0], [359, 30]], float)
+    turn, lift = np.radians(wanted).T
+    eyes = np.array([np.cos(turn) * np.cos(lift), np.sin(lift), np.sin(turn) * np.cos(lift)]).T * 1.7
+    cameras = {"easy": [type("Camera", (), {"eye": eye}) for eye in eyes]}
+    monkeypatch.setattr("t3d.datasets.cameras.read_cameras", lambda path: cameras)
+    names = [f"easy/{number:02d}" for number in range(4)]
+    assert analysis.view_angles(tmp_path, names) == pytest.approx(wanted)
+
+
+def test_warp_distance_of_a_shift_is_the_distance_of_codes():
+    codes = RNG.normal(size=(6, 3))
+    panel = analysis.warp_panel("shift", Network(), codes, RNG.normal(size=(10, 3)))
+    (dots,) = panel.series
+    slow = [np.linalg.norm(codes[a] - codes[b]) for a in range(6) for b in range(a + 1, 6)]
+    assert dots.x == pytest.approx(slow)
+    assert dots.y == pytest.approx(slow)
+    assert panel.title == "shift: rank correlation 1.00"
+
+
+def test_shares_of_cosines_add_up():
+    panel = analysis.cosine_panel("", RNG.normal(size=(4, 5, 3)))
+    assert [one.y.sum() for one in panel.series] == pytest.approx([1, 1])
+
+
+def test_figures_of_codes_are_the_same_every_time():
+    codes, unseen = RNG.normal(size=(9, 4)).astype(np.float32), RNG.normal(size=(3, 4)).astype(np.float32)
+    once, again = (analysis.code_panels(codes, unseen, []) for _ in range(2))
+    for one, other in zip(once, again, strict=True):
+        for a, b in zip(one.series, other.series, strict=True):
+            assert np.array_equal(a.x, b.x)
+            assert len(a.x) in (9, 3)
+    shares = np.linalg.svd(np.concatenate([codes, unseen]) - np.concatenate([codes, unseen]).mean(0))[1] ** 2
+    assert once[0].across == f"component 1 ({shares[0] / shares.sum():.0%} of the variance)"
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (TETRA, "other form"),
+        (moved(TETRA, 0.3), "far off"),
+        (moved(TETRA, size=0.7), "far off"),
+        (concatenate([TETRA, moved(TETRA, 2, 0.5)]), "fragments"),
+        (concatenate([TETRA, moved(TETRA, 0.1, 0.2)]), "other form"),
+    ],
+)
+def test_what_is_wrong_with_a_mesh(tmp_path, monkeypatch, made, kind):
+    monkeypatch.setattr(analysis, "reconstruction", lambda subject: made)
+    monkeypatch.setattr("t3d.datasets.meshes.read_ply", lambda path: TETRA)
+    assert analysis.flaw(Subject(tmp_path, tmp_path, tmp_path, "easy/00")) == kind
+
+
+def test_what_is_not_there_is_empty_or_missing(tmp_path):
+    from t3d.datasets.formats import write_transform
+
+    write_transform(tmp_path / "transform.json", unchanged(TETRA.vertices, TETRA.faces))
+    subject = Subject(tmp_path, tmp_path, tmp_path, "easy/00")
+    write_json(tmp_path / "choices.json", {"easy/00": {"status": "empty", "reason": "one sign"}})
+    assert analysis.flaw(subject) == "empty"
+    write_json(tmp_path / "choices.json", {"fix": "easy/00"})
+    assert analysis.flaw(subject) == "missing"
+    assert analysis.flaw(None) == "missing"
+
+
+def test_the_worst_twentieth_comes_worst_first():
+    scores = [score(f"{number:02d}", number / 7 % 1) for number in range(40)] + [score("none", None)]
+    rows = analysis.worst_rows(scores, {})
+    assert [row["chamfer"] for row in rows] == sorted((one.chamfer for one in scores[:-1]), reverse=True)[:2]
+    assert {row["kind"] for row in rows} == {"missing"}
+    assert len(analysis.worst_rows(scores[:3], {})) == 1
+    assert analysis.worst_rows([], {}) == []
+
+
+def test_errors_know_their_direction(tmp_path, monkeypatch):
+    monkeypatch.setattr(analysis, "view_angles", lambda folder, names: np.array([[30.0, 20.0]]))
+    scores = [score("a", 0.1), score("b", 0.2), score("a", 0.3, "template"), score("a", None)]
+    rows = analysis.error_rows(scores, {"a": tmp_path})
+    expected = {"variant": "s1", "shape": "a", "view": "easy/00", "azimuth": 30, "elevation": 20}
+    assert rows == [expected | {"chamfer": 0.1}]
+    dots, line = analysis.error_panels(rows)[0].series
+    assert (dots.x, dots.y) == ([30], [0.1])
+    assert (line.x, line.y) == ([30], [0.1])
+
+
+def test_a_code_book_crosses_the_encoder_where_the_table_says():
+    class Sized:
+        mean_code, encoder_parameters = np.zeros(8), 1000
+
+    section, text = analysis.growth_section({"s1": Sized()}, 50)
+    assert section.rows == [{"encoder": "s1", "numbers": 1000, "code book": 400, "equal at shapes": 125}]
+    assert "code book, 8 per shape" in text

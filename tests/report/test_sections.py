@@ -1,0 +1,44 @@
+import csv
+
+import numpy as np
+from PIL import Image
+
+from t3d.report.figures import Panel, Series, chart
+from t3d.report.sections import Section, inlined, write_sections
+
+STEPS = np.arange(1.0, 9.0)
+PANEL = Panel("left", "x", "y (log)", [Series("a", STEPS, STEPS**2), Series("", STEPS, STEPS, True)], "y")
+
+
+def test_sections_come_back_with_figures_as_elements(tmp_path):
+    (tmp_path / "curve.svg").write_text(chart("A <b>", [PANEL]), encoding="utf-8")
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "sheet.png")
+    rows = [{"who": "a", "score": 0.5}, {"who": "b", "score": None}]
+    sections = [Section("A <b>", {"curve.svg": "what"}, rows), Section("B", {"sheet.png": "seen"}, [])]
+    write_sections(tmp_path, sections)
+    (first, figures), (second, pictures) = inlined(tmp_path)
+    assert [first, second] == sections
+    assert figures["curve.svg"].startswith('<div role="img" aria-label="A &lt;b&gt;"><svg')
+    assert "currentColor" in figures["curve.svg"]
+    assert pictures["sheet.png"].startswith('<img src="data:image/webp;base64,')
+    assert 'width="6" height="4"' in pictures["sheet.png"]
+    with (tmp_path / "curve.csv").open() as file:
+        assert list(csv.DictReader(file)) == [{"who": "a", "score": "0.5"}, {"who": "b", "score": ""}]
+    assert not (tmp_path / "sheet.csv").exists()
+
+
+def test_a_chart_stands_on_its_own_and_is_deterministic():
+    text = chart("A title", [PANEL, Panel("right", "", "", [Series("", STEPS, STEPS, True)])])
+    assert text == chart("A title", [PANEL, Panel("right", "", "", [Series("", STEPS, STEPS, True)])])
+    assert text.startswith("<?xml")
+    assert "currentColor" not in text
+    assert "var(" not in text
+    assert all(f">{word}</text>" in text for word in ("A title", "left", "right", "x", "y (log)", "a"))
+    assert text.count("<use") > 16  # both panels' dots
+
+
+def test_pictures_stand_where_the_dots_of_the_first_series_are():
+    panel = Panel("", "x", "y", [Series("", STEPS[:2], STEPS[:2], True)])
+    pictured = Panel("", "x", "y", panel.series, pictures=[np.full((8, 8, 4), 200, np.uint8)] * 2)
+    assert chart("t", [pictured]).count("<image") == 2
+    assert chart("t", [panel]).count("<image") == 0
