@@ -50,16 +50,25 @@ class Network:
         self._encoder.to(device)
         return self
 
-    @torch.inference_mode()
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder, folded and without gradients of its weights, for those who look for a code."""
+        return self._decoder
+
     def encode(self, images: NDArray[np.uint8], batch: int = 64) -> Floats:
         """Square RGB images on white, (B, H, H, 3) uint8 of any size -> codes (B, C) float32."""
+        return self._seen(images, batch, self._encoder)
+
+    def features(self, images: NDArray[np.uint8], batch: int = 64) -> Floats:
+        """The same images -> features (B, F) of the encoder's backbone, before the layer to the code."""
+        return self._seen(images, batch, self._encoder.features)
+
+    @torch.inference_mode()
+    def _seen(self, images: NDArray[np.uint8], batch: int, see: Callable[[Tensor], Tensor]) -> Floats:
         small = to_input(images, self._encoder.config.input_size)
         device = next(self._encoder.parameters()).device
-        parts = [
-            self._encoder(to_float(small[i : i + batch].to(device))).cpu()
-            for i in range(0, len(small), batch)
-        ]
-        return torch.cat(parts).numpy() if parts else np.empty((0, len(self.mean_code)), np.float32)
+        parts = [see(to_float(part.to(device))).cpu() for part in torch.split(small, batch)]
+        return torch.cat(parts).numpy()
 
     def sdf(self, points: NDArray[Any], code: NDArray[Any]) -> Floats:
         """Points (N, 3) of the unit frame, a code (C,) -> signed distances (N,) float32, negative inside."""
