@@ -12,8 +12,9 @@ from PIL import Image
 
 from t3d.models.network import load
 from t3d.pipeline.runs import latest_run
-from t3d.report.gallery import ranked, read_scores
+from t3d.report.gallery import ranked
 from t3d.report.strip import Subject, strip, strip_png
+from t3d.report.summary import read_scores
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "strip.png"
 RANKS = (0.1, 0.5)

@@ -225,7 +225,9 @@ def exit_status(
 def _show(folder: Path) -> None:
     manifest = read_manifest(folder) or {"files": {}}
     total = sum(one["bytes"] for one in manifest["files"].values())
-    page = folder / "report.html"
+    page, table = folder / "report.html", folder / "table.md"
+    if table.exists():
+        click.echo(table.read_text(encoding="utf-8"))
     say(f"{page if page.exists() else folder} ({size(total)})")
 
 

@@ -32,6 +32,8 @@ FRAMES = ("same", "unit", "edge", "disn", "p2m", "estimate")
 @click.option("--max-failures", type=click.IntRange(0), help="More lost: status 1. [default: 10 % of PRED]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of drawn points.")
 @click.option("--workers", type=click.IntRange(0), help="Processes; 0: only this one. [default: one per CPU]")
+@click.option("--timeout", type=click.FloatRange(0), default=600, show_default=True,
+              help="Seconds for a prediction; longer is a failure. 0, or --workers 0: no limit.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No tables, no progress.")
 @click.option("--json", "as_json", is_flag=True, help="One machine-readable last line.")
 def score(pred: Path, gt: Path, **options: Any) -> None:
@@ -48,7 +50,7 @@ def score(pred: Path, gt: Path, **options: Any) -> None:
     """  # noqa: D301
     from t3d.geometry.protocols import find_protocol
     from t3d.pipeline.runner import cores
-    from t3d.tasks import results
+    from t3d.report import results, tables
     from t3d.tasks import score as task
 
     names = NAMES if "all" in options["protocol"] else dict.fromkeys(options["protocol"])
@@ -61,17 +63,18 @@ def score(pred: Path, gt: Path, **options: Any) -> None:
         say(f"frame of the predictions: {frame} (box sizes {ratio:.3g}, {shift:.2g} diagonals apart)")
     where = sys.stderr if sys.stderr.isatty() and not options["quiet"] else StringIO()
     with click.progressbar(length=len(jobs), label="scoring", file=where) as bar:
-        rows = task.run([replace(job, frame=frame) for job in jobs], workers, lambda: bar.update(1))
+        placed, limit = [replace(job, frame=frame) for job in jobs], options["timeout"] or None
+        scores = task.run(placed, workers, lambda: bar.update(1), limit)
     given = [name for name, folder in zip(("points", "meshes"), own, strict=True) if folder]
-    result = results.summarise(rows, protocols, given, options["seed"], options["failures"] == "drop")
+    result = results.summarise(scores, protocols, given, options["seed"], options["failures"] == "drop")
     result["frame"] = frame
     _tell(result, options["quiet"])
     if options["out"]:
-        results.write(options["out"], result, rows)
+        results.write(options["out"], "scores", result, scores, tables.result_tables(result))
     if options["as_json"]:
         click.echo(json.dumps(result))
     lost, most = {(one["shape"], one["view"]) for one in result["lost"]}, options["max_failures"]
-    raise SystemExit(int(len(lost) > (0.1 * len(rows) / len(protocols) if most is None else most)))
+    raise SystemExit(int(len(lost) > (0.1 * len(scores) / len(protocols) if most is None else most)))
 
 
 def _tell(result: dict[str, Any], quiet: bool) -> None:
@@ -85,9 +88,9 @@ def _tell(result: dict[str, Any], quiet: bool) -> None:
             " theirs, name their --frame"
         )
     if not quiet:
-        from t3d.tasks.results import tables
+        from t3d.report.tables import result_tables
 
-        for table in tables(result):
+        for table in result_tables(result):
             _show(table)
 
 

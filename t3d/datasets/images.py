@@ -56,6 +56,14 @@ def _check_size(image: Any) -> None:
         raise ValueError(f"more than {MAX_PIXELS:,} pixels")
 
 
+def read_rgb(path: Path) -> Pixels:
+    """Pixels (H, W, 3) of an image file of one's own, such as a rendered view."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def write_png(path: Path, rgb: Pixels | npt.NDArray[np.uint16]) -> None:
     """Write (H, W), (H, W, 3) or (H, W, 4), bytes or uint16; the same file for the same pixels.
 

@@ -14,7 +14,7 @@ class Published:
 
     method: str
     protocol: str
-    """Name of the protocol, never one of t3d's own: own scores are on other shapes at least."""
+    """Name of the protocol; another than t3d's own wherever anything in it differs."""
     protocol_note: str
     """Frame, points, views and treatment of failures."""
     mean: float | None
@@ -24,6 +24,9 @@ class Published:
     """By what the source multiplies for printing."""
     shapes: str
     """Test shapes."""
+    own: dict[str, Any]
+    """Which own figures may stand beside it: `protocol`, `metric`, and `drop` (of evaluated shapes only) or
+    `lengths` (their factor); empty: none."""
     certainty: str
     """"verified" in code or in a primary document; "recalled": check it before quoting."""
     source: str
@@ -48,6 +51,7 @@ def _row(entry: dict[str, Any], protocols: dict[str, Any], category: str) -> Pub
         median=None if median is None else median / factor,
         factor=factor,
         shapes=protocol["shapes"][category],
+        own=protocol.get("own", {}),
         certainty=entry["certainty"],
         source=entry["source"],
     )

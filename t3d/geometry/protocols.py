@@ -3,7 +3,8 @@
 A protocol is data: frame, draws, metrics and what would make it exact; `evaluation` works them all.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from t3d.errors import UsageError
@@ -182,3 +183,15 @@ def find_protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise UsageError(f"no protocol {name!r}; there are {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
+
+
+def chosen(names: Iterable[str], skipped: Iterable[str] = ()) -> tuple[Protocol, ...]:
+    """Protocols by name, without metrics of some kinds; UsageError for unknown names, and for none left."""
+    left_out = frozenset(skipped)
+    found = [
+        replace(one, metrics=tuple(metric for metric in one.metrics if metric.kind not in left_out))
+        for one in map(find_protocol, dict.fromkeys(names))
+    ]
+    if not found or not all(one.metrics for one in found):
+        raise UsageError("no protocol is named, or none of its metrics is left; name another")
+    return tuple(found)

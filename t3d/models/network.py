@@ -66,12 +66,17 @@ class Network:
         self._encoder.to(device)
         return self
 
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder, folded and without gradients of its weights, for those who look for a code."""
+        return self._decoder
+
     def encode(self, images: NDArray[np.uint8], batch: int = 64) -> Floats:
         """Square RGB images on white, (B, H, H, 3) uint8 of any size -> codes (B, C) float32."""
         return self._looked_at(images, batch, self._encoder)
 
     def features(self, images: NDArray[np.uint8], batch: int = 64) -> Floats:
-        """What codes are read off: images as for `encode` -> features (B, F) float32."""
+        """What codes are read off: images as for `encode` -> features (B, F) float32 of the backbone."""
         return self._looked_at(images, batch, self._encoder.features)
 
     @torch.inference_mode()

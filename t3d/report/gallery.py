@@ -1,6 +1,5 @@
 """Which shapes a report shows, and their pictures: reconstructions from best to worst, the template."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,21 +42,16 @@ class Card:
     rows: tuple[tuple[str, Score, tuple[Tile, ...]], ...]
 
 
-def read_scores(path: Path) -> list[Score]:
-    """Rows of a `metrics.csv`."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [_score(row) for row in csv.DictReader(file)]
-
-
-def _score(row: dict[str, str]) -> Score:
-    chamfer = row.pop("chamfer")
-    return Score(**row, chamfer=float(chamfer) if chamfer else None)
-
-
 def ranked(scores: Sequence[Score], variant: str, part: str) -> list[Score]:
     """Scores of one network on one part from the fixed view, best first, those without a number last."""
-    mine = [one for one in scores if (one.method, one.part, one.choice) == (variant, part, "fix")]
+    mine = [one for one in at_first_level(scores, variant, part) if one.choice == "fix"]
     return sorted(mine, key=lambda one: (one.chamfer is None, one.chamfer or 0.0, one.shape))
+
+
+def at_first_level(scores: Sequence[Score], method: str, part: str) -> list[Score]:
+    """Scores of one method on one part from views of its first level: easy ones, where there are any."""
+    mine = [one for one in scores if (one.method, one.part) == (method, part)]
+    return [one for one in mine if one.level == min(other.level for other in mine)]
 
 
 def chosen(count: int, shown: int) -> list[int]:
@@ -102,9 +96,8 @@ def cards(
 ) -> list[Card]:
     """The gallery of one part of the split, from best to worst, pictures `size` pixels wide."""
     order = ranked(scores, network.variant, part)
-    by_choice = {
-        (one.shape, one.choice): one for one in scores if (one.method, one.part) == (network.variant, part)
-    }
+    mine = at_first_level(scores, network.variant, part)
+    by_choice = {(one.shape, one.choice): one for one in reversed(mine)}  # of several draws the first
     found = []
     for rank in chosen(len(order), shown):
         shape = order[rank].shape

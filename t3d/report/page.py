@@ -13,19 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t3d.datasets.splits import is_chosen
+from t3d.report.comparison import comparison_tables
 from t3d.report.figures import curves, distribution
 from t3d.report.gallery import (
     PARTS,
     ByPart,
     ShapeFolders,
     cards,
-    read_scores,
+    chosen,
+    ranked,
     solid_tiles,
 )
 from t3d.report.pictures import data_uri, input_image
+from t3d.report.retrieval import retrieval_strips
 from t3d.report.sections import inlined
-from t3d.report.summary import Score
-from t3d.report.tables import CHOICES, DASH, METHODS, published_tables, significant
+from t3d.report.summary import Score, read_scores
+from t3d.report.tables import CHOICES, DASH, METHODS, score_tables, significant, view_of
 from t3d.report.viewer import script
 
 LOSSES = {"rec": "reconstruction", "pointwise": "point-wise", "pointpair": "point-pair", "val": "validation"}
@@ -64,14 +67,14 @@ class Inputs:
 
 def report_page(inputs: Inputs, shown: int, size: int) -> str:
     """The whole page: `shown` shapes per part of the split, pictures `size` pixels wide."""
-    from t3d.datasets.published import rows
-
-    metrics = json.loads((inputs.scores / "metrics.json").read_text(encoding="utf-8"))
+    result = json.loads((inputs.scores / "metrics.json").read_text(encoding="utf-8"))
     split = json.loads((inputs.split / "split.json").read_text(encoding="utf-8"))
     scores = read_scores(inputs.scores / "metrics.csv")
     lost_photos = [failure for failure in inputs.failures if failure["stage"] == "photos"]
     failures = [failure for failure in inputs.failures if failure not in lost_photos]
     losses = all_losses(failures, split["excluded"])
+    metrics = flat(result)
+    others = {**result, "protocols": result["protocols"][1:]}
     return render(
         recipe=inputs.recipe,
         split=split,
@@ -82,13 +85,29 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         headlines=[headline(metrics, variant) for variant in inputs.network],
         analysis=inlined(inputs.analysis),
         galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
-        published=published_tables(rows(inputs.recipe["category"])),
         photos={variant: _photos(folders["photos"]) for variant, folders in inputs.photos.items()},
         lost_photos=lost_photos,
+        other_protocols=score_tables(others),
+        comparisons=comparison_tables({inputs.recipe["category"]: result}),
+        retrieval=[(variant, _retrieval(inputs, scores, variant, size)) for variant in inputs.network],
         figures=_figures(inputs, scores, metrics["factor"]),
         warnings=_warnings(inputs),
         versions=versions(),
     )
+
+
+def flat(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The Chamfer distance of the first protocol out of `metrics.json`, as the page's tables read it."""
+    one, nothing = result["protocols"][0], dict.fromkeys(("mean", "median", "interval_median", "floor"))
+    rows = [row | row["metrics"].get("chamfer-l2", nothing) for row in one["rows"]]
+    factors = [row["factor"] for row in rows if "factor" in row]
+    return {
+        **{name: one[name] for name in ("protocol", "version", "comparisons")},
+        "failures": one["failures"].removeprefix("counted as "),
+        "factor": factors[0] if factors else 1.0,
+        "floor": {part: next((row["floor"] for row in rows if row["part"] == part), None) for part in PARTS},
+        "rows": rows,
+    }
 
 
 def render(**content: Any) -> str:
@@ -104,6 +123,7 @@ def render(**content: Any) -> str:
         "duration": duration,
         "uri": data_uri,
         "method": method_name,
+        "view": view_of,
     }
     environment.globals |= {"choices": CHOICES, "parts": PARTS}
     return environment.get_template("page.html").render(content | {"viewer": script()})
@@ -134,11 +154,11 @@ def method_name(method: str) -> str:
 
 def headline(metrics: Mapping[str, Any], variant: str) -> dict[str, Any]:
     """Median scores of one network and of its baselines on test shapes from the fixed view, as bars."""
-    mine = [row for row in metrics["rows"] if (row["variant"], row["part"]) == (variant, "test")]
+    mine = [row for row in metrics["rows"] if row["variant"] in (variant, "") and row["part"] == "test"]
     bars = []
-    for method in (variant, "template", "mean-code"):
+    for method in (variant, *METHODS):
         rows = [row for row in mine if row["method"] == method and row["median"] is not None]
-        bars += sorted(rows, key=lambda row: row["choice"] != "fix")[:1]
+        bars += sorted(rows, key=lambda row: (row["choice"] != "fix", row.get("level") == "hard"))[:1]
     largest = max((row["median"] for row in bars), default=0.0) or 1.0
     shares = [{**row, "share": row["median"] / largest} for row in bars]
     found = next((row for row in bars if row["method"] == variant), None)
@@ -198,6 +218,15 @@ def _photos(folders: Mapping[str, Path]) -> dict[str, str]:
     return {shape: data_uri(input_image(folder, "photo.preview")) for shape, folder in folders.items()}
 
 
+def _retrieval(inputs: Inputs, scores: Sequence[Score], variant: str, size: int) -> list[Any]:
+    """Strips of the best, the median and the worst test shape of one network."""
+    order = ranked(scores, variant, "test")
+    shapes = [order[rank].shape for rank in chosen(len(order), 3)]
+    mesh = {shape: folder for folders in inputs.mesh.values() for shape, folder in folders.items()}
+    mine = [one for one in scores if one.part == "test" and one.variant in (variant, "")]
+    return retrieval_strips(shapes, mine, (inputs.views.get("test", {}), mesh), size)
+
+
 def _figures(inputs: Inputs, scores: Sequence[Score], factor: float) -> dict[str, Any]:
     scored = [part for part in PARTS if any(one.part == part for one in scores)]
     training = [
@@ -228,9 +257,9 @@ def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]
     for variant, method in methods:
         rows = [one for one in scores if (one.variant, one.method, one.part) == (variant, method, part)]
         values = [
-            one.chamfer * factor for one in rows if one.choice == rows[0].choice and one.chamfer is not None
+            one.chamfer * factor for one in rows if one.group == rows[0].group and one.chamfer is not None
         ]
-        several = len({own for own, _ in methods}) > 1 and method != variant
+        several = len({own for own, _ in methods if own}) > 1 and method != variant and variant
         groups.append((method_name(method) + (f" ({variant})" if several else ""), values))
     title = "Every test shape" if part == "test" else "Training shapes"
     return {"title": title, "svg": distribution(groups, title, f"Chamfer distance × {factor:g} (log scale)")}
@@ -240,8 +269,8 @@ def _warnings(inputs: Inputs) -> list[tuple[str, str]]:
     """Warnings that stages left in the manifests of the shapes shown here: (shape, warning)."""
     found = set()
     for folders in (inputs.mesh, inputs.views, *inputs.photos.values()):
-        for shapes in folders.values():
-            for shape, folder in shapes.items():
+        for part in (*PARTS.values(), "photos"):
+            for shape, folder in folders.get(part, {}).items():
                 manifest = folder / "manifest.json"
                 facts = json.loads(manifest.read_text(encoding="utf-8"))["facts"] if manifest.exists() else {}
                 found |= {(shape, text) for text in facts.get("warnings", ())}

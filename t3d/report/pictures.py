@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from t3d.datasets.images import read_rgb
 from t3d.geometry.cameras import Camera, centred, look_at, resized
 from t3d.geometry.mesh import Mesh
 
@@ -58,10 +59,7 @@ def on_white(picture: Picture) -> NDArray[np.uint8]:
 
 def input_image(views: Path, view: str) -> NDArray[np.uint8]:
     """A rendered view such as `easy/30` of a `views` folder, as the network sees it: (H, W, 3) on white."""
-    from PIL import Image
-
-    with Image.open(views / f"{view}.png") as image:
-        return np.asarray(image.convert("RGB"))
+    return read_rgb(views / f"{view}.png")
 
 
 def input_view(views: Path, view: str) -> Picture:

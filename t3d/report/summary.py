@@ -1,130 +1,192 @@
-"""From one score per shape to the figures of a table: counts, mean, median, intervals, comparisons."""
+"""Predictions scored one by one: a row of a score file each, for `t3d score` and `t3d evaluate` alike."""
 
-import dataclasses
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import csv
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from t3d.geometry.metrics import median_interval
-from t3d.report.sections import write_table
+from t3d.errors import DataError
+from t3d.geometry.clouds import Body, Cloud
+from t3d.geometry.evaluation import Truth, evaluate, failed, floor, truth
+from t3d.geometry.protocols import Protocol
+
+log = logging.getLogger(__name__)
 
 OK, FAILED, NO_TRUTH = "ok", "failed", "no ground truth"
 """Status of a score: of a prediction; the penalty for one that is missing; none, nothing to compare with."""
 
 ANY = "any"
-"""View choice of methods that do not look at the image."""
+"""Level and view choice of methods that do not look at the image."""
+
+LABELS = ("method", "variant", "part", "level", "choice")
+"""What the scores of one table row have in common."""
+
+_NOTES = ("protocol", "shape", "view", "status", "reason", "box_ratio", "box_shift")
+_FLOORS = 20  # shapes of which noise floors are measured
 
 
 @dataclass(frozen=True)
 class Score:
-    """One row of `metrics.csv`."""
+    """What became of one prediction under one protocol: a row of `scores.csv` or `metrics.csv`."""
 
-    method: str
-    """A variant's name, or a baseline ("template", "mean-code")."""
-    variant: str
-    """Whose network."""
-    part: str
-    """Part of the split: "test" or "train"."""
-    level: str
-    """View set of the input image: "easy" or "hard"."""
-    choice: str
-    """How the view was chosen: "fix", "rnd", or `ANY`."""
+    protocol: str
+    shape: str
     view: str
     """The view, such as "easy/30"; empty where no image is used."""
-    shape: str
     status: str
     reason: str
     """Why there is no prediction, or no ground truth."""
-    chamfer: float | None
-    """Raw, with the penalty where the status is failed; None without ground truth."""
+    values: Mapping[str, float | None]
+    """By `Metric.name`: raw, with the penalty where the prediction failed; empty without ground truth."""
+    floors: Mapping[str, float] = field(default_factory=dict)
+    """What a perfect prediction would score, where it was measured."""
+    thin: tuple[str, ...] = ()
+    """Which side, "predictions" or "ground truths", is a cloud of another size than the protocol's."""
+    box_ratio: float | None = None
+    """Diagonal of the prediction's box over that of the ground truth's."""
+    box_shift: float | None = None
+    """Between the centres of the boxes, in diagonals of the ground truth's."""
+    method: str = ""
+    """A variant's name, or a baseline ("template", "retrieval")."""
+    variant: str = ""
+    """Whose network; empty where there is none behind it."""
+    part: str = ""
+    """Part of the split: "test" or "train"."""
+    level: str = ""
+    """View set of the input image: "easy", "hard", or `ANY`."""
+    choice: str = ""
+    """How the view was chosen: "fix", "rnd", "all", or `ANY`."""
+    answer: str = ""
+    """The training shape that a retrieval answers with."""
 
     @property
-    def group(self) -> tuple[str, str, str, str, str]:
-        """What scores of one table row have in common."""
-        return self.method, self.variant, self.part, self.level, self.choice
+    def chamfer(self) -> float | None:
+        """The raw `chamfer-l2`, where the protocol has one."""
+        return self.values.get("chamfer-l2")
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """Its `LABELS`."""
+        return tuple(getattr(self, name) for name in LABELS)
 
 
-def write_scores(path: Path, scores: Iterable[Score]) -> None:
-    """Write `metrics.csv`, a row per score."""
-    write_table(path, map(dataclasses.asdict, scores))
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A shape to be compared with under one protocol; build it with `subjects`."""
+
+    protocol: Protocol
+    shape: str
+    seed: int
+    truth: Truth | None
+    reason: str
+    """Why there is no ground truth."""
+    floors: Mapping[str, float]
+
+    def score(self, prediction: Body | str, view: str = "") -> Score:
+        """The score of a prediction in the ground truth's frame, or of the reason why there is none."""
+        name = self.protocol.name
+        if self.truth is None:
+            return Score(name, self.shape, view, NO_TRUTH, self.reason, {})
+        rng = _generator(self.seed, "prediction", self.protocol, self.shape)
+        try:
+            if isinstance(prediction, str):
+                raise DataError(prediction)
+            values = evaluate(self.protocol, self.truth, prediction, rng)
+            fits = fit(prediction, self.truth.body)
+        except Exception as error:
+            values = failed(self.protocol, self.truth, rng)
+            return Score(name, self.shape, view, FAILED, reason_of(error), values, self.floors)
+        thin = _thin(self.protocol, self.truth, prediction)
+        return Score(name, self.shape, view, OK, "", values, self.floors, thin, *fits)
 
 
-def grouped(scores: Iterable[Score]) -> dict[tuple[str, ...], list[Score]]:
-    """Scores by `Score.group`, groups in the order of their first score."""
-    groups: dict[tuple[str, ...], list[Score]] = {}
-    for score in scores:
-        groups.setdefault(score.group, []).append(score)
-    return groups
+def subjects(
+    protocols: Sequence[Protocol],
+    shape: str,
+    seed: int,
+    load: Callable[[], tuple[Body, Body | None, Body | None]],
+    floors: bool,
+) -> list[Subject]:
+    """A shape under every protocol; what is wrong with its ground truth is in them, never raised.
 
-
-def summaries(scores: Iterable[Score], seed: int, resamples: int) -> list[dict[str, Any]]:
-    """One row per group: counts, mean, median and its 95 % interval, raw.
-
-    expected = evaluated + failed + no_ground_truth. Failures are in mean and median, with their penalty.
+    load: gives its body, and the protocols' own points and surface (`evaluation.truth`). floors: whether to
+    measure noise floors. Points are the same whichever other shapes, predictions and protocols there are.
     """
-    names = ("method", "variant", "part", "level", "choice")
-    return [
-        dict(zip(names, group, strict=True)) | _summary(members, seed, resamples)
-        for group, members in grouped(scores).items()
+    try:
+        body, points, remeshed = load()
+    except Exception as error:
+        return [Subject(one, shape, seed, None, reason_of(error), {}) for one in protocols]
+    made = []
+    for one in protocols:
+        try:
+            true = truth(one, body, _generator(seed, "truth", one, shape), points, remeshed)
+            known = floor(one, true, _generator(seed, "floor", one, shape)) if floors else {}
+            made.append(Subject(one, shape, seed, true, "", known))
+        except Exception as error:
+            made.append(Subject(one, shape, seed, None, reason_of(error), {}))
+    return made
+
+
+def with_floors(shapes: Sequence[str]) -> set[str]:
+    """Of which shapes noise floors are measured: 20 spread evenly."""
+    return {shapes[i] for i in np.linspace(0, len(shapes) - 1, min(_FLOORS, len(shapes))).astype(int)}
+
+
+def fit(body: Body, true: Body) -> tuple[float, float]:
+    """Size of a body's box in diagonals of the true one's, and how far apart their centres are."""
+    size, of_truth = (float(np.linalg.norm(np.ptp(one.box, axis=0))) for one in (body, true))
+    apart = float(np.linalg.norm(body.box.mean(axis=0) - true.box.mean(axis=0)))
+    return (size / of_truth, apart / of_truth) if of_truth else (1.0, apart)
+
+
+def reason_of(error: Exception) -> str:
+    """What an exception says, in one line."""
+    log.debug("a score failed", exc_info=error)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def write_scores(
+    path: Path, scores: Iterable[Score], columns: Mapping[str, tuple[str, Sequence[str]]]
+) -> None:
+    """Write a row per score: labels where there are any, status and reason, then a column per metric.
+
+    columns: label and names of metrics by protocol; a column belongs to one protocol and says so.
+    """
+    rows = list(scores)
+    labels = [name for name in (*LABELS, "answer") if any(getattr(row, name) for row in rows)] + list(_NOTES)
+    figures = [f"{metric} ({label})" for label, metrics in columns.values() for metric in metrics]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*labels, *figures], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            values = {f"{name} ({columns[row.protocol][0]})": value for name, value in row.values.items()}
+            writer.writerow({label: getattr(row, label) for label in labels} | values)
+
+
+def read_scores(path: Path) -> list[Score]:
+    """The scores of the first protocol of a `metrics.csv`, without floors."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = (*LABELS, "answer", "protocol", "shape", "view", "status", "reason")
+    found: list[dict[str, Any]] = [
+        {**{name: row[name] for name in names if name in row}, "values": _values(row)} for row in rows
     ]
+    return [Score(**one) for one in found if one["protocol"] == rows[0]["protocol"]]
 
 
-def statistics(values: Sequence[float], seed: int, resamples: int) -> dict[str, Any]:
-    """Mean, median and its 95 % interval; None where there are too few values, or no resamples."""
-    return {
-        "mean": float(np.mean(values)) if len(values) else None,
-        "median": float(np.median(values)) if len(values) else None,
-        "interval_median": median_interval(values, np.random.default_rng(seed), resamples)
-        if resamples
-        else None,
-    }
+def _values(row: Mapping[str, str]) -> dict[str, float | None]:
+    return {name.partition(" (")[0]: float(text) for name, text in row.items() if " (" in name and text}
 
 
-def _summary(scores: Sequence[Score], seed: int, resamples: int) -> dict[str, Any]:
-    known = [score.chamfer for score in scores if score.chamfer is not None]
-    count = {status: sum(score.status == status for score in scores) for status in (OK, FAILED, NO_TRUTH)}
-    return {
-        "expected": len(scores),
-        "evaluated": count[OK],
-        "failed": count[FAILED],
-        "no_ground_truth": count[NO_TRUTH],
-        **statistics(known, seed, resamples),
-    }
+def _thin(protocol: Protocol, true: Truth, prediction: Body) -> tuple[str, ...]:
+    few = isinstance(prediction.shape, Cloud) and len(prediction.points) < protocol.prediction.count
+    own = true.draw or protocol.needs == "points" or len(true.cloud.points) == protocol.truth.count
+    return ("predictions",) * few + ("ground truths",) * (not own)
 
 
-def comparisons(scores: Sequence[Score], seed: int, resamples: int) -> list[dict[str, Any]]:
-    """Every network against the baselines of the same network, shape by shape.
-
-    median_difference: median over shapes of the network's score minus the baseline's, raw, below zero
-    where the network is better; interval: 95 %, over resampled shapes; better_share: share of shapes.
-    """
-    groups = grouped(scores)
-    found = []
-    for (method, variant, part, level, choice), mine in groups.items():
-        for against in ("template", "mean-code"):
-            theirs = groups.get((against, variant, part, level, ANY), [])
-            if method == variant and theirs:
-                labels = {
-                    "method": method,
-                    "against": against,
-                    "part": part,
-                    "level": level,
-                    "choice": choice,
-                }
-                found.append(labels | _comparison(mine, theirs, seed, resamples))
-    return found
-
-
-def _comparison(mine: Sequence[Score], theirs: Sequence[Score], seed: int, resamples: int) -> dict[str, Any]:
-    other = {score.shape: score.chamfer for score in theirs}
-    pairs = [(score.chamfer, other.get(score.shape)) for score in mine]
-    differences = np.array([a - b for a, b in pairs if a is not None and b is not None])
-    return {
-        "shapes": len(differences),
-        "median_difference": float(np.median(differences)) if len(differences) else None,
-        "interval": median_interval(differences, np.random.default_rng(seed), resamples),
-        "better_share": float(np.mean(differences < 0)) if len(differences) else None,
-    }
+def _generator(seed: int, what: str, protocol: Protocol, shape: str) -> np.random.Generator:
+    return np.random.default_rng([seed, *f"{what}/{protocol.name}/{shape}".encode()])

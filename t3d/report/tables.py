@@ -1,20 +1,26 @@
 """Tables of scores in Markdown and LaTeX. Figures of two protocols never share a column."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
-from t3d.datasets.published import Published
 from t3d.errors import UsageError
 
 DASH = "–"
 """Stands where there is no number."""
 
-METHODS = {"template": "template alone", "mean-code": "mean code alone"}
-CHOICES = {"fix": "fixed view", "rnd": "random view", "any": DASH}
+METHODS = {
+    "template": "template alone",
+    "mean-code": "mean code alone",
+    "retrieval": "nearest training shape by image",
+    "oracle-retrieval": "nearest training shape, oracle",
+    "oracle-code": "best code, oracle",
+}
+CHOICES = {"fix": "fixed view", "rnd": "random view", "all": "all views", "any": DASH}
 PARTS = {"test": "test shapes", "train": "training shapes"}
+COUNTS = ("evaluated", "failed", "no_ground_truth")
+STATISTICS = {"mean": "mean", "median": "median", "95 % of median": "interval_median"}
 
 _LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", DASH: "--", "×": r"$\times$"}
 _LATEX |= {"~": r"\textasciitilde{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
@@ -61,6 +67,9 @@ def _converted(figure: Figure, by: float, how: str) -> Figure:
     return replace(figure, value=value, protocol=f"{figure.protocol}, {how}")
 
 
+Cell: TypeAlias = str | int | Figure
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of texts, counts and figures under named columns.
@@ -71,7 +80,7 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | int | Figure, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -140,55 +149,84 @@ def _escaped(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
+def result_tables(result: Mapping[str, Any]) -> list[Table]:
+    """Of `scores.json`: how much there was of each protocol, a row each; then a column per metric."""
+    counts = ("shapes", "expected", *COUNTS)
+    rows = [(one["label"], *(one[name] for name in counts)) for one in result["protocols"]]
+    coverage = Table("Coverage", ("protocol", *map(_spaced, counts)), tuple(rows))
+    return [coverage, *map(_result_table, result["protocols"])]
+
+
+def _result_table(one: Mapping[str, Any]) -> Table:
+    shown = {name: metric for name, metric in one["metrics"].items() if metric["shown"]}
+    rows: list[tuple[Cell, ...]] = [
+        (title, *(Figure(metric[key], one["label"], metric["factor"]) for metric in shown.values()))
+        for title, key in {**STATISTICS, "noise floor": "floor"}.items()
+    ]
+    counts = ", ".join(f"{one[name]} {_spaced(name)}" for name in ("expected", *COUNTS))
+    notes = (f"Frame: {one['frame']}. N: {counts}. Failures: {one['failures']}.", *_doubts(one))
+    return Table(one["label"], ("", *map(_arrow, shown.items())), tuple(rows), notes)
+
+
 def score_tables(metrics: Mapping[str, Any]) -> list[Table]:
-    """One table per part of the split from the content of `metrics.json`."""
+    """Of `metrics.json`: one table per protocol and part of the split, a row per method."""
     return [
-        _score_table(metrics, part, list(rows))
-        for part, rows in groupby(metrics["rows"], key=lambda row: row["part"])
+        _score_table(one, part, [row for row in one["rows"] if row["part"] == part])
+        for one in metrics["protocols"]
+        for part in PARTS
+        if any(row["part"] == part for row in one["rows"])
     ]
 
 
-def _score_table(metrics: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, Any]]) -> Table:
-    label, factor = f"{metrics['protocol']} v{metrics['protocol_version']}", metrics["factor"]
-    figures = {"mean": "mean", "median": "median", "95 % of median": "interval_median"}
-    counts = {name.replace("_", " "): name for name in ("expected", "evaluated", "failed", "no_ground_truth")}
-    cells = [
+def _score_table(one: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    names = [name for name, metric in rows[0]["metrics"].items() if metric["shown"]]
+    columns = [(name, title) for name in names for title in list(STATISTICS)[: 3 if name == names[0] else 2]]
+    cells: list[tuple[Cell, ...]] = [
         (
             _method(row),
-            CHOICES.get(row["choice"], row["choice"]),
-            *(Figure(row[name], label, factor) for name in figures.values()),
-            *(row[name] for name in counts.values()),
+            view_of(row),
+            *(figure_of(one, row, name, STATISTICS[title]) for name, title in columns),
+            *(row[name] for name in ("expected", *COUNTS)),
         )
         for row in rows
     ]
-    floor = Figure(metrics["floor"].get(part), label, factor).text
-    notes = (
-        f"Noise floor × {factor:g}: {floor} (two samplings of one true surface).",
-        "Failed shapes count with their penalty; lower is better.",
-    )
-    title = f"Chamfer distance, {PARTS.get(part, part)}"
-    return Table(title, ("method", "view", *figures, *counts), tuple(cells), notes)
+    heads = [f"{_arrow((name, rows[0]['metrics'][name]))} {title}" for name, title in columns]
+    floors = ", ".join(f"{name} {figure_of(one, rows[0], name, 'floor').text}" for name in names)
+    notes = [f"Noise floor (two samplings of one true surface), in the columns' units: {floors}."]
+    notes += [f"Frame: {one['frame']}. Failures: {one['failures']}.", *_doubts(one)]
+    if any(row["expected"] > row["shapes"] for row in rows):
+        notes.append("A shape with several views counts once, with their mean; N are predictions.")
+    title = f"{one['label']}, {PARTS[part]}"
+    counts = map(_spaced, ("expected", *COUNTS))
+    return Table(title, ("method", "view", *heads, *counts), tuple(cells), tuple(notes))
+
+
+def figure_of(one: Mapping[str, Any], row: Mapping[str, Any], metric: str, key: str) -> Figure:
+    """A statistic of a metric out of a row of one of the protocols of `metrics.json`."""
+    found = row["metrics"][metric]
+    return Figure(found[key], one["label"], found["factor"])
+
+
+def view_of(row: Mapping[str, Any]) -> str:
+    """How the view of a row was chosen, in words."""
+    level = f"{row['level']}, " if row["level"] == "hard" else ""
+    return level + CHOICES.get(row["choice"], row["choice"])
+
+
+def _arrow(metric: tuple[str, Mapping[str, Any]]) -> str:
+    return f"{metric[0]} {'↑' if metric[1]['higher_is_better'] else '↓'}"
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _doubts(one: Mapping[str, Any]) -> list[str]:
+    return [f"Approximate: {why}." for why in one["approximate"]]
 
 
 def _method(row: Mapping[str, Any]) -> str:
     method, variant = row["method"], row["variant"]
-    return method if method == variant else f"{METHODS.get(method, method)} ({variant})"
-
-
-def published_tables(rows: Iterable[Published]) -> list[Table]:
-    """What others published, one table per protocol: not comparable across tables, nor with own scores.
-
-    Own scores are on other shapes even where the protocol is the same.
-    """
-    columns = ("method", "mean", "median", "test shapes", "certainty", "source")
-    tables = []
-    for protocol, group in groupby(sorted(rows, key=lambda row: row.protocol), lambda row: row.protocol):
-        members = list(group)
-        means = [Figure(row.mean, protocol, row.factor) for row in members]
-        medians = [Figure(row.median, protocol, row.factor) for row in members]
-        cells = [
-            (row.method, mean, median, row.shapes, row.certainty, row.source)
-            for row, mean, median in zip(members, means, medians, strict=True)
-        ]
-        tables.append(Table(f"Published: {protocol}", columns, tuple(cells), (members[0].protocol_note,)))
-    return tables
+    if method in (variant, "") or not variant:
+        return METHODS.get(method, method)
+    return f"{METHODS.get(method, method)} ({variant})"

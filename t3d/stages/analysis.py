@@ -40,8 +40,9 @@ def analysis(
     from t3d.models.embeddings import shape_codes
     from t3d.models.network import load
     from t3d.report import analysis as report
-    from t3d.report.gallery import ShapeFolders, read_scores
+    from t3d.report.gallery import ShapeFolders
     from t3d.report.sections import write_sections
+    from t3d.report.summary import read_scores
 
     models = {name: load(folder) for name, folder in network.items()}
     train, unseen = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from t3d.pipeline import Facts, stage
 
@@ -13,18 +13,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Params:
-    """From which view, and how fine."""
+    """From which views, and how fine."""
 
     view: str = "30"
     """The view called `fix`, by the name of its file (seed `generate_training_meshes.py`: 30)."""
 
+    draws: int = 1
+    """Random views per shape and level, called `rnd`; its score is the mean over them (seed: 1)."""
+
+    levels: tuple[Literal["easy", "hard"], ...] = ("easy", "hard")
+    """Sets of views that are reconstructed from (the seed looks at easy ones only)."""
+
+    every: bool = False
+    """Reconstruct from all views of these levels too; their score is that of the choice `all`."""
+
     resolution: int = 256
     """Cells of the box [-1, 1]^3 along each axis (DeepSDF `deep_sdf/mesh.py`)."""
+
+    def __post_init__(self) -> None:
+        if self.draws < 0 or not self.levels:
+            raise ValueError("draws must be 0 or more, and levels one or more of easy and hard")
 
 
 @stage(
     per="shape",
-    version=1,
+    version=2,
     command="reconstruct",
     parts=("test", "train_scored"),
     files=("choices.json",),
@@ -38,7 +51,11 @@ def reconstructions(
     params: Params,
     rng: "np.random.Generator",
 ) -> Facts:
-    """Reconstruct a shape from its fixed and from a randomly drawn easy view, in the original frame."""
+    """Reconstruct a shape from its fixed and from randomly drawn views, easy and hard, in the original frame.
+
+    `choices.json`: `views`, by level and choice, the views chosen; `fix` and `rnd`, the first of the first
+    level; and by view what came of it.
+    """
     from t3d.datasets.extraction import write_surface
     from t3d.datasets.formats import read_normalization, write_json
     from t3d.models.network import load
@@ -46,29 +63,42 @@ def reconstructions(
 
     model = load(network)
     transform = read_normalization(surface / "normalization.npz")
-    chosen = chosen_views(views / "easy", params.view, rng)
-    choices: dict[str, Any] = {choice: f"easy/{name}" for choice, name in chosen.items()}
-    if chosen["fix"] != params.view:
-        choices["note"] = f"there is no easy/{params.view}: fix is the middle view"
-    (out / "easy").mkdir()
-    for name in sorted(set(chosen.values())):
-        code = model.encode(input_image(views, f"easy/{name}")[None])[0]
+    chosen = chosen_views(views, params, rng)
+    first = next(iter(chosen.values()))
+    choices: dict[str, Any] = {**{choice: some[0] for choice, some in first.items()}, "views": chosen}
+    missing = [level for level in chosen if chosen[level]["fix"] != [f"{level}/{params.view}"]]
+    if missing:
+        choices["note"] = f"no view {params.view} is {' or '.join(missing)}: fix is the middle one there"
+    for view in sorted({view for named in chosen.values() for some in named.values() for view in some}):
+        code = model.encode(input_image(views, view)[None])[0]
+        (out / view).parent.mkdir(exist_ok=True)
         values = partial(model.sdf, code=code)
-        outcome = write_surface(out / "easy" / f"{name}.ply", values, params.resolution, transform)
-        choices[f"easy/{name}"] = outcome
+        choices[view] = write_surface(out / f"{view}.ply", values, params.resolution, transform)
     write_json(out / "choices.json", choices)
     return choices
 
 
-def chosen_views(folder: Path, fixed: str, rng: "np.random.Generator") -> dict[str, str]:
-    """Names of the views `fix` and `rnd` among the PNG files of a folder; independent of listing order.
+def chosen_views(folder: Path, params: Params, rng: "np.random.Generator") -> dict[str, dict[str, list[str]]]:
+    """Views `level/name` by level and choice out of a `views` folder; independent of listing order.
 
-    Where there are too few views for the fixed one, the middle one takes its place. DataError: no views.
+    Where a level has too few views for the fixed one, the middle one takes its place; one without views, as
+    imported data may have, is left out. Random views are drawn without replacement; more draws keep the
+    earlier ones. DataError: no views at all.
     """
     from t3d.errors import DataError
 
-    names = sorted(path.stem for path in folder.glob("*.png"))
-    if not names:
+    chosen: dict[str, dict[str, list[str]]] = {}
+    for level in params.levels:
+        names = sorted(f"{level}/{path.stem}" for path in (folder / level).glob("*.png"))
+        order = [names[i] for i in rng.permutation(len(names))]
+        fixed = f"{level}/{params.view}"
+        picked = {
+            "fix": [fixed if fixed in names else name for name in names[len(names) // 2 :][:1]],
+            "rnd": order[: params.draws],
+            "all": names if params.every else [],
+        }
+        chosen[level] = {choice: some for choice, some in picked.items() if some}
+    found = {level: choices for level, choices in chosen.items() if choices}
+    if not found:
         raise DataError(f"{folder}: no views in it; render the shape again")
-    middle = names[len(names) // 2]
-    return {"fix": fixed if fixed in names else middle, "rnd": names[int(rng.integers(len(names)))]}
+    return found

@@ -22,7 +22,7 @@ class Params:
 @stage(per="set", version=2, command="report", files=("report.html",))
 def report(
     views: Annotated[Parts, Each("test", "train_scored")],
-    mesh: Annotated[Parts, Each("test", "train_scored")],
+    mesh: Annotated[Parts, Each("train", "test", "train_scored")],
     reconstructions: Annotated[Mapping[str, Parts], Each("test", "train_scored", variants=True)],
     photos: Annotated[Mapping[str, Parts], Each("photos", variants=True)],
     template: Annotated[Shapes, Variants()],

@@ -1,14 +1,15 @@
-"""One item after another in child processes: a crash costs its own item only."""
+"""One item after another in child processes: a crash or a long search costs its own item only."""
 
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLong
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from t3d.errors import DataError
 from t3d.pipeline.isolate import THREAD_VARIABLES, die_with
@@ -17,38 +18,67 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def each(function: Callable[[Item], Made], items: Sequence[Item], workers: int) -> Iterator[Made | DataError]:
-    """What the function makes of each item, in order; a DataError where its process crashed.
+def each(
+    function: Callable[[Item], Made],
+    items: Sequence[Item],
+    workers: int,
+    limits: Sequence[float | None] | None = None,
+) -> Iterator[Made | DataError]:
+    """What the function makes of each item, in order; a DataError where its process crashed or was too slow.
 
-    workers: child processes with one thread each; 0: all in this process, without protection. What the
-    function raises is raised here. This module imports nothing heavy: children learn their share of
-    threads before any library is loaded.
+    workers: child processes with one thread each; 0: all in this process, without protection. limits:
+    seconds that each item may take in a child. What the function raises is raised here. This module imports
+    nothing heavy: children learn their share of threads before any library is loaded.
     """
     if workers == 0:
         yield from map(function, items)
         return
-    children: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+    children: SimpleQueue[_Child] = SimpleQueue()
     for _ in range(workers):
-        children.put(_child())
+        children.put(_Child())
 
-    def work(item: Item) -> Made | DataError:
+    def work(item: Item, limit: float | None) -> Made | DataError:
         child = children.get()
         try:
-            return child.submit(function, item).result()
+            return child.make(function, item, limit)
         except BrokenProcessPool:
-            child = _child()
+            child = _Child()
             return DataError("the process that worked on it crashed or ran out of memory")
+        except TooLong:
+            child.kill()
+            child = _Child()
+            return DataError(f"it took longer than {limit:g} s (--timeout)")
         finally:
             children.put(child)
 
     with ThreadPoolExecutor(workers) as threads:
-        yield from threads.map(work, items)
+        yield from threads.map(work, items, limits or [None] * len(items))
     for _ in range(workers):
-        children.get().shutdown()
+        children.get().pool.shutdown()
 
 
-def _child() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, get_context("spawn"), _begin)  # starts with its first item
+class _Child:
+    """A process that starts with its first item."""
+
+    def __init__(self) -> None:
+        self.pool = ProcessPoolExecutor(1, get_context("spawn"), _begin)
+        self.process = 0
+
+    def make(self, function: Callable[[Item], Made], item: Item, limit: float | None) -> Made:
+        """Its result; TimeoutError after `limit` seconds, those of starting and importing not counted."""
+        if not self.process:
+            self.process = self.pool.submit(_process, function).result()
+        return self.pool.submit(function, item).result(limit)
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        os.kill(self.process, signal.SIGKILL)
+        self.pool.shutdown(wait=False)
+
+
+def _process(_function: Callable[..., Any]) -> int:
+    """Id of this process, in which the function's module is imported by now."""
+    return os.getpid()
 
 
 def _begin() -> None:

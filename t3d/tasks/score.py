@@ -1,25 +1,24 @@
 """`t3d score`: any method's meshes or clouds against ground truth, under named protocols."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from t3d.errors import DataError, UsageError
-from t3d.geometry.clouds import Body, Cloud
-from t3d.geometry.evaluation import Truth, evaluate, failed, floor, truth
+from t3d.geometry.clouds import Body
 from t3d.geometry.frames import FRAMES, out_of
 from t3d.geometry.protocols import Protocol
-from t3d.report.summary import FAILED, NO_TRUTH, OK
+from t3d.report.summary import Score, fit, reason_of, subjects, with_floors
 from t3d.tasks.matching import Match, companions, load_shape, matches
 from t3d.tasks.processes import each
 
 log = logging.getLogger(__name__)
 
 _ASKED = 50  # shapes by which an unknown frame is recognised
-_FLOORS = 20  # shapes of which noise floors are measured
 
 
 @dataclass(frozen=True)
@@ -36,28 +35,7 @@ class Job:
     floor: bool = False
     """Whether to measure the noise floor too."""
     lost: str = ""
-    """Why no prediction is read: the process crashed when it tried."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What became of one prediction under one protocol."""
-
-    protocol: str
-    shape: str
-    view: str
-    status: str
-    """`OK`, `FAILED` or `NO_TRUTH`, as in `report.summary`."""
-    reason: str
-    values: Mapping[str, float | None]
-    """Raw, with penalties where the prediction failed; empty without ground truth."""
-    floors: Mapping[str, float]
-    thin: tuple[str, ...] = ()
-    """Which side, "predictions" or "ground truths", is a cloud of another size than the protocol's."""
-    box_ratio: float | None = None
-    """Diagonal of the prediction's box over that of the ground truth's."""
-    box_shift: float | None = None
-    """Between the centres of the boxes, in diagonals of the ground truth's."""
+    """Why no prediction is read: the process crashed, or took too long, when it tried."""
 
 
 def jobs_of(
@@ -78,8 +56,8 @@ def jobs_of(
         points, mesh = (None if files is None else files.get(match.shape, Path()) for files in folders)
         missing = Path() in (points, mesh)
         jobs.append(Job(replace(match, truth=None) if missing else match, protocols, seed, (points, mesh)))
-    chosen = {job.match.shape for job in _spread([job for job in jobs if job.match.truth], _FLOORS)}
-    return [replace(job, floor=job.match.shape in chosen) for job in jobs]
+    measured = with_floors([job.match.shape for job in jobs if job.match.truth])
+    return [replace(job, floor=job.match.shape in measured) for job in jobs]
 
 
 def recognised(jobs: Sequence[Job], workers: int) -> tuple[str, float, float]:
@@ -88,7 +66,8 @@ def recognised(jobs: Sequence[Job], workers: int) -> tuple[str, float, float]:
     Out of at most 50 shapes. One frame is chosen for the whole set, never fitted to a shape, so that no
     prediction's own error is hidden. UsageError where nothing can be read.
     """
-    asked = _spread([job for job in jobs if job.match.truth and job.match.predictions[0][1]], _ASKED)
+    asked = [job for job in jobs if job.match.truth and job.match.predictions[0][1]]
+    asked = [asked[i] for i in np.linspace(0, len(asked) - 1, min(_ASKED, len(asked))).astype(int)]
     found = [fits for fits in each(_fits, asked, workers) if isinstance(fits, dict) and fits]
     if not found:
         raise UsageError("no prediction can be read to recognise its frame by; name the frame with --frame")
@@ -97,78 +76,54 @@ def recognised(jobs: Sequence[Job], workers: int) -> tuple[str, float, float]:
     return best, float(medians[best][0]), float(medians[best][1])
 
 
-def run(jobs: Sequence[Job], workers: int, report: Callable[[], None]) -> list[Row]:
-    """Rows of all jobs, in their order; `report` is called after each.
+def run(
+    jobs: Sequence[Job], workers: int, report: Callable[[], None], limit: float | None = None
+) -> list[Score]:
+    """Scores of all jobs, in their order; `report` is called after each.
 
-    Where a process crashed, its views are tried again one by one; one that crashes again has failed; and if
-    scoring that failure crashes too, it was the ground truth.
+    limit: seconds that one prediction may take under all protocols (None: any; no limit without workers).
+    Where a process crashed or took too long, its views are tried again one by one; one that does so again
+    has failed; and if scoring that failure does too, it was the ground truth.
     """
-    rows: list[Row] = []
-    for job, found in zip(jobs, each(score_shape, jobs, workers), strict=True):
-        rows += _again(job, str(found)) if isinstance(found, DataError) else found
+    found: list[Score] = []
+    limits = [limit and limit * len(job.match.predictions) for job in jobs]
+    for job, scores in zip(jobs, each(score_shape, jobs, workers, limits), strict=True):
+        found += _again(job, str(scores), limit) if isinstance(scores, DataError) else scores
         report()
-    return rows
+    return found
 
 
-def _again(job: Job, reason: str) -> list[Row]:
+def _again(job: Job, reason: str, limit: float | None) -> list[Score]:
     if job.lost:
-        return list(_without_truth(job, reason))
+        return score_shape(replace(job, match=replace(job.match, truth=None), lost=reason))
     tries = [replace(job, match=replace(job.match, predictions=(one,))) for one in job.match.predictions]
     if len(tries) == 1:
         tries = [replace(job, lost=reason)]
-    return [row for one in tries for row in run([one], 1, lambda: None)]
+    return [score for one in tries for score in run([one], 1, lambda: None, limit)]
 
 
-def score_shape(job: Job) -> list[Row]:
-    """Rows of one shape, by protocol and view; whatever is wrong with its files is in them."""
+def score_shape(job: Job) -> list[Score]:
+    """Scores of one shape, by protocol and view; whatever is wrong with its files is in them."""
     try:
-        if job.match.truth is None:
-            raise DataError("no ground truth for it")
-        body = Body(load_shape(job.match.truth))
-        points, mesh = (Body(load_shape(file)) if file else None for file in job.own)
+        bodies = _truths(job)
+        found = subjects(job.protocols, job.match.shape, job.seed, lambda: bodies, job.floor)
+        read = [_prediction(job, file, bodies[0]) for _, file in job.match.predictions]
     except Exception as error:
-        return list(_without_truth(job, _reason(error)))
-    predictions = [_prediction(job, file, body) for _, file in job.match.predictions]
-    rows: list[Row] = []
-    for protocol in job.protocols:
-        single = replace(job, protocols=(protocol,))
-        try:
-            true = truth(protocol, body, _generator(single, "truth"), points, mesh)
-            floors = floor(protocol, true, _generator(single, "floor")) if job.floor else {}
-        except Exception as error:
-            rows += _without_truth(single, _reason(error))
-        else:
-            rows += [
-                _row(single, view, true, floors, prediction)
-                for (view, _), prediction in zip(job.match.predictions, predictions, strict=True)
-            ]
-    return rows
+        found = subjects(job.protocols, job.match.shape, job.seed, partial(_raise, error), False)
+        read = ["" for _ in job.match.predictions]
+    views = [view for view, _ in job.match.predictions]
+    return [one.score(made, view) for one in found for view, made in zip(views, read, strict=True)]
 
 
-def _row(job: Job, view: str, true: Truth, floors: Mapping[str, float], prediction: Body | str) -> Row:
-    """The row of a prediction, or of the reason why there is none."""
-    (protocol,), rng = job.protocols, _generator(job, "prediction")
-    try:
-        if isinstance(prediction, str):
-            raise DataError(prediction)
-        values, fit = evaluate(protocol, true, prediction, rng), _fit(prediction, true.body)
-    except Exception as error:
-        values = failed(protocol, true, rng)
-        return Row(protocol.name, job.match.shape, view, FAILED, _reason(error), values, floors)
-    thin = _thin(protocol, true, prediction)
-    return Row(protocol.name, job.match.shape, view, OK, "", values, floors, thin, *fit)
+def _truths(job: Job) -> tuple[Body, Body | None, Body | None]:
+    if job.match.truth is None:
+        raise DataError(job.lost or "no ground truth for it")
+    points, mesh = (Body(load_shape(file)) if file else None for file in job.own)
+    return Body(load_shape(job.match.truth)), points, mesh
 
 
-def _thin(protocol: Protocol, true: Truth, prediction: Body) -> tuple[str, ...]:
-    few = isinstance(prediction.shape, Cloud) and len(prediction.points) < protocol.prediction.count
-    own = true.draw or protocol.needs == "points" or len(true.cloud.points) == protocol.truth.count
-    return ("predictions",) * few + ("ground truths",) * (not own)
-
-
-def _without_truth(job: Job, reason: str) -> Iterator[Row]:
-    for protocol in job.protocols:
-        for view, _ in job.match.predictions:
-            yield Row(protocol.name, job.match.shape, view, NO_TRUTH, reason, {}, {})
+def _raise(error: Exception) -> tuple[Body, Body | None, Body | None]:
+    raise error
 
 
 def _prediction(job: Job, file: Path | None, body: Body) -> Body | str:
@@ -178,36 +133,15 @@ def _prediction(job: Job, file: Path | None, body: Body) -> Body | str:
     try:
         return Body(out_of(job.frame, body, load_shape(file)))
     except Exception as error:
-        return _reason(error).removeprefix(f"{file}: ")
+        return reason_of(error).removeprefix(f"{file}: ")
 
 
-def _fits(job: Job) -> dict[str, tuple[float, float]]:
+def _fits(job: Job) -> Mapping[str, tuple[float, float]]:
     """By frame: how the boxes fit if the prediction comes in it; empty where a file cannot be read."""
     try:
         body = Body(load_shape(job.match.truth or Path()))
         shape = load_shape(job.match.predictions[0][1] or Path())
-        return {frame: _fit(Body(out_of(frame, body, shape)), body) for frame in FRAMES}
+        return {frame: fit(Body(out_of(frame, body, shape)), body) for frame in FRAMES}
     except Exception:
         log.debug("%s", job.match.shape, exc_info=True)
         return {}
-
-
-def _fit(body: Body, true: Body) -> tuple[float, float]:
-    """Size of a body's box in diagonals of the true one's, and how far apart their centres are."""
-    size, of_truth = (float(np.linalg.norm(np.ptp(one.box, axis=0))) for one in (body, true))
-    apart = float(np.linalg.norm(body.box.mean(axis=0) - true.box.mean(axis=0)))
-    return (size / of_truth, apart / of_truth) if of_truth else (1.0, apart)
-
-
-def _generator(job: Job, what: str) -> np.random.Generator:
-    """The same for all views of a shape, and independent of which other shapes and protocols there are."""
-    return np.random.default_rng([job.seed, *f"{what}/{job.protocols[0].name}/{job.match.shape}".encode()])
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _spread(jobs: Sequence[Job], most: int) -> list[Job]:
-    picks = np.linspace(0, len(jobs) - 1, min(most, len(jobs))).astype(int)
-    return [jobs[i] for i in picks]

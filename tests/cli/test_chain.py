@@ -23,6 +23,8 @@ SMALL = {
     "pretrain.depths": "1,1,1,1", "pretrain.input_size": 32, "pretrain.iterations": 3, "network_s2.code": 8,
     "network_s2.hidden": 16, "network_s2.width": 16, "network_s2.depth": 2, "network_s2.iterations": 5,
     "network_s2.scenes": 4, "network_s2.points": 200, "reconstructions.resolution": 24,
+    "oracle_code.iterations": 3, "oracle_code.points": 100, "oracle_code.resolution": 24,
+    "scores.skip": "iou,surface,emd", "scores.resamples": 100, "retrieval.views": 2,
     "template.resolution": 24, "template.mean_resolution": 24, "report.shapes": 2,
     "report.picture": 64, "correspondence.picture": 32, "correspondence.between": 16,
     "correspondence.sheet": 2, "correspondence.compared": 3, "correspondence.shown": 1, "labels.count": 200,
@@ -90,8 +92,10 @@ def made_by(folder: Path, *words: str, **changes: object) -> set[str]:
     return {line.partition(":")[0].partition("[")[0] for line in lines if ", 0 to make" not in line}
 
 
-EVERYTHING = {"codes", "network_s1", "network_s2", "reconstructions", "template", "scores", "report"}
-EVERYTHING |= {"correspondence", "analysis"}
+EVERYTHING = {
+    "codes", "network_s1", "network_s2", "reconstructions", "template", "retrieval", "oracle_code", "scores",
+    "correspondence", "analysis", "report",
+}  # fmt: skip
 """What is below the distances."""
 
 
@@ -104,15 +108,16 @@ def test_a_second_run_makes_nothing_and_touching_changes_nothing(chain):
 def test_both_solutions_are_scored_side_by_side(chain):
     (folder,) = chain.glob("work/sofa/scores/_all/*")
     methods = {line.split(",")[0] for line in (folder / "metrics.csv").read_text().splitlines()[1:]}
-    assert methods == {"s1", "s2-simclr", "template", "mean-code"}
+    baselines = {"template", "mean-code", "retrieval", "oracle-retrieval", "oracle-code"}
+    assert methods == {"s1", "s2-simclr", *baselines}
 
 
 def test_another_pre_training_keeps_all_the_rest(chain):
     """And the one without any is an encoder like the others, not yet trained."""
     more = ("run", "--contrastive", "simclr,none")
     assert made_by(chain, *more) == {
-        "pretrain", "network_s2", "reconstructions", "template", "scores", "report",
-        "correspondence", "analysis",
+        "pretrain", "network_s2", "reconstructions", "template", "retrieval", "oracle_code", "scores",
+        "correspondence", "analysis", "report",
     }  # fmt: skip
     assert t3d(chain, "pretrain", "--solution", "2", "--contrastive", "none", "--workers", "0")["made"] == 1
     curves = [path.read_text() for path in sorted(chain.glob("work/sofa/pretrain/_all/*/curves.csv"))]
@@ -126,7 +131,7 @@ def test_an_edited_test_mesh_is_scored_anew_without_training(chain):
         path.write_text(before + "v 9 9 9\n")
         stages = made_by(chain, "run")
         assert "mesh" in stages
-        assert not stages & {"codes", "network_s1", "pretrain", "network_s2", "sdf", "template"}
+        assert not stages & {"codes", "network_s1", "pretrain", "network_s2", "template"}
         shape = split(chain)["test"][0]
         command = [*_command(chain, "why", "mesh", "--shape", shape)[:7], "--data", "data"]
         found = subprocess.run(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t3d.report.gallery import ShapeFolders, chosen, rank_label, ranked, read_scores
-from t3d.report.summary import Score, write_scores
+from t3d.report.gallery import ShapeFolders, chosen, rank_label, ranked
+from t3d.report.summary import Score
 
 
 @given(st.integers(1, 200), st.integers(3, 30))
@@ -36,17 +36,10 @@ def test_labels():
     assert [rank_label(rank, 2) for rank in range(2)] == ["best", "worst"]
 
 
-def test_read_scores_reads_what_is_written(tmp_path):
-    scores = [
-        Score("s1", "s1", "test", "easy", "fix", "easy/30", 'a,"b"', "ok", "", 1 / 3000),
-        Score("template", "s1", "train", "easy", "any", "", "c", "failed", "no\nsurface", None),
-    ]
-    write_scores(tmp_path / "metrics.csv", scores)
-    assert read_scores(tmp_path / "metrics.csv") == scores
-
-
-def score(shape, chamfer, method="s1", part="test", choice="fix"):
-    return Score(method, "s1", part, "easy", choice, "easy/30", shape, "ok", "", chamfer)
+def score(shape, chamfer, method="s1", part="test", choice="fix", level="easy"):
+    values = {"chamfer-l2": chamfer}
+    labels = {"method": method, "variant": "s1", "part": part, "choice": choice, "level": level}
+    return Score("deepsdf", shape, f"{level}/30", "ok", "", values, **labels)
 
 
 def test_ranked_is_one_network_one_part_fixed_view_best_first():
@@ -58,8 +51,14 @@ def test_ranked_is_one_network_one_part_fixed_view_best_first():
         score("x", 0.0, method="template"),
         score("y", 0.0, part="train"),
         score("z", 0.0, choice="rnd"),
+        score("a", 0.0, level="hard"),
     ]
     assert [one.shape for one in ranked(scores, "s1", "test")] == ["zero", "a", "b", "none"]
+
+
+def test_a_network_with_hard_views_only_is_ranked_by_these():
+    assert [one.shape for one in ranked([score("h", 0.1, level="hard")], "s1", "test")] == ["h"]
+    assert ranked([], "s1", "test") == []
 
 
 @pytest.mark.parametrize("missing", ["views", "mesh", "reconstructions"])

@@ -1,61 +1,88 @@
+"""Score files: written, read again, and what a shape without a usable truth or prediction counts as."""
+
 import csv
 
 import numpy as np
 import pytest
 
-from t3d.report.summary import FAILED, NO_TRUTH, OK, Score, comparisons, summaries, write_scores
+from t3d.errors import DataError
+from t3d.geometry.clouds import Body, Cloud
+from t3d.geometry.mesh import Mesh
+from t3d.geometry.protocols import WHAT3D
+from t3d.report.summary import FAILED, NO_TRUTH, OK, Score, read_scores, subjects, with_floors, write_scores
+
+LABELS = {"method": "s1", "variant": "s1", "part": "test", "level": "easy", "choice": "fix"}
+COLUMNS = {"deepsdf": ("deepsdf v1", ["chamfer-l2"]), "what3d": ("what3d~ v1", ["f@0.01"])}
+PLATE = Mesh(np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), np.array([[0, 1, 2], [0, 2, 3]]))
 
 
-def score(shape, chamfer, method="s1", choice="fix", status=OK):
-    return Score(method, "s1", "test", "easy", choice, "", f"shape-{shape}", status, "", chamfer)
+def test_the_first_protocol_is_read_as_it_was_written(tmp_path):
+    scores = [
+        Score("deepsdf", 'a,"b"', "easy/30", OK, "", {"chamfer-l2": 1 / 3000}, **LABELS),
+        Score(
+            "deepsdf", "c", "", FAILED, "no surface: 0.1", {}, answer="x", **{**LABELS, "method": "retrieval"}
+        ),
+    ]
+    other = Score("what3d", "c", "", OK, "", {"f@0.01": 0.5}, **LABELS)
+    write_scores(tmp_path / "metrics.csv", [*scores, other], COLUMNS)
+    assert read_scores(tmp_path / "metrics.csv") == scores
 
 
-def test_counts_add_up_and_penalties_are_in_the_mean():
-    scores = [score(0, 1.0), score(1, 2.0), score(2, 9.0, status=FAILED), score(3, None, status=NO_TRUTH)]
-    (row,) = summaries(scores, 0, 100)
-    assert (row["expected"], row["evaluated"], row["failed"], row["no_ground_truth"]) == (4, 2, 1, 1)
-    assert (row["mean"], row["median"], row["interval_median"]) == (4.0, 2.0, None)
+def test_columns_belong_to_one_protocol_and_stay_empty_without_a_number(tmp_path):
+    write_scores(tmp_path / "scores.csv", [Score("deepsdf", "a", "", NO_TRUTH, "lost", {})], COLUMNS)
+    text = (tmp_path / "scores.csv").read_text()
+    names = (
+        "protocol,shape,view,status,reason,box_ratio,box_shift,chamfer-l2 (deepsdf v1),f@0.01 (what3d~ v1)"
+    )
+    assert text.splitlines()[0] == names, "no labels where there are none"
+    (row,) = csv.DictReader(text.splitlines())
+    assert row["chamfer-l2 (deepsdf v1)"] == ""
+    assert read_scores(tmp_path / "scores.csv")[0].chamfer is None
 
 
-def test_nothing_known_has_no_mean():
-    (row,) = summaries([score(0, None, status=NO_TRUTH)], 0, 100)
-    assert (row["mean"], row["median"], row["evaluated"]) == (None, None, 0)
+def score(truth, prediction):
+    def load():
+        if isinstance(truth, Exception):
+            raise truth
+        return Body(truth), None, None
+
+    (subject,) = subjects((WHAT3D,), "a", 0, load, True)
+    return subject.score(prediction)
 
 
-def test_ten_shapes_have_an_interval_and_it_does_not_depend_on_other_methods():
-    mine = [score(i, 1.0 + i) for i in range(10)]
-    others = [score(i, 5.0, method="template", choice="any") for i in range(10)]
-    (alone,) = summaries(mine, 7, 500)
-    both = summaries([*others, *mine], 7, 500)
-    low, high = alone["interval_median"]
-    assert 1 <= low < 5.5 < high <= 10
-    assert both[1] == alone
+def test_a_truth_that_is_lost_leaves_no_number_and_a_prediction_its_penalty():
+    lost = score(DataError("no\nfaces"), Body(PLATE))
+    assert (lost.status, lost.reason, lost.values) == (NO_TRUTH, "no faces", {})
+    missing = score(PLATE, "nobody made it")
+    assert (missing.status, missing.reason, missing.values["f@0.2"]) == (FAILED, "nobody made it", 0.0)
+    good = score(PLATE, Body(PLATE))
+    assert good.status == OK
+    assert good.values["f@0.05"] == good.floors["f@0.05"] == 1.0
+    assert (good.box_ratio, good.box_shift) == (1.0, 0.0)
 
 
-def test_comparisons_are_paired_by_shape():
-    rng = np.random.default_rng(0)
-    hard = rng.uniform(1, 100, size=12)
-    mine = [score(i, value - 0.5) for i, value in enumerate(hard)]
-    theirs = [score(i, value, method="template", choice="any") for i, value in enumerate(hard)]
-    (row,) = comparisons([*mine, *reversed(theirs)], 0, 500)
-    assert (row["method"], row["against"], row["choice"], row["shapes"]) == ("s1", "template", "fix", 12)
-    assert row["median_difference"] == pytest.approx(-0.5)
-    assert row["interval"] == pytest.approx((-0.5, -0.5))
-    assert row["better_share"] == 1.0
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        Body(Cloud(np.zeros((1, 3)))),
+        Body(Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]]))),
+        Body(Mesh(PLATE.vertices, np.empty((0, 3), np.int64))),
+        Body(Mesh(PLATE.vertices * np.nan, PLATE.faces)),
+    ],
+    ids=["one point", "no area", "no faces", "not numbers"],
+)
+def test_odd_predictions_are_answered_or_recorded(prediction):
+    found = score(PLATE, prediction)
+    is_point = len(np.unique(prediction.points, axis=0)) == 1 and np.isfinite(prediction.points).all()
+    assert found.status == (OK if is_point else FAILED)
+    assert all(np.isfinite(value) for value in found.values.values())
+    assert found.values["f@0.01"] < 0.01
+    assert bool(found.reason) == (found.status == FAILED)
 
 
-def test_comparisons_leave_out_shapes_without_truth_and_mark_small_sets():
-    mine = [score(0, 1.0), score(1, 4.0), score(2, None, status=NO_TRUTH)]
-    theirs = [score(i, 2.0, method="mean-code", choice="any") for i in range(2)]
-    (row,) = comparisons([*mine, *theirs], 0, 100)
-    assert (row["shapes"], row["interval"], row["better_share"]) == (2, None, 0.5)
-    assert row["median_difference"] == pytest.approx(0.5)
-
-
-def test_the_file_has_the_agreed_columns_and_no_number_where_there_is_none(tmp_path):
-    write_scores(tmp_path / "metrics.csv", [score(0, 1e-20), score(1, None, status=NO_TRUTH)])
-    text = (tmp_path / "metrics.csv").read_text()
-    assert text.splitlines()[0] == "method,variant,part,level,choice,view,shape,status,reason,chamfer"
-    first, second = csv.DictReader(text.splitlines())
-    assert float(first["chamfer"]) == 1e-20
-    assert second["chamfer"] == ""
+def test_floors_are_measured_of_few_shapes_spread_evenly():
+    names = [f"{i:03}" for i in range(100)]
+    assert with_floors(names[:5]) == set(names[:5])
+    assert len(with_floors(names)) == 20
+    assert {"000", "099"} <= with_floors(names)
+    assert with_floors([]) == set()

@@ -1,6 +1,5 @@
 import pytest
 
-from t3d.datasets.published import rows as published
 from t3d.errors import UsageError
 from t3d.report.tables import (
     Figure,
@@ -8,7 +7,6 @@ from t3d.report.tables import (
     halved,
     latex,
     markdown,
-    published_tables,
     rescaled,
     score_tables,
     significant,
@@ -19,18 +17,38 @@ def figure(value, protocol="deepsdf v1", factor=1000.0):
     return Figure(value, protocol, factor)
 
 
-def row(**changes):
+def metric(**changes):
+    shown = {"factor": 1000.0, "shown": True, "higher_is_better": False, "floor": 2.2e-5}
+    figures = {"mean": 0.00123456, "median": 0.0005, "interval_median": [0.0004, 0.0006]}
+    return {**shown, **figures, "mean_evaluated": 0.001, "median_evaluated": 0.0004} | changes
+
+
+def row(*, interval=(0.0004, 0.0006), floor=2.2e-5, **changes):
     return {
         "method": "s1", "variant": "s1", "part": "test", "level": "easy", "choice": "fix",
-        "expected": 5, "evaluated": 3, "failed": 1, "no_ground_truth": 1,
-        "mean": 0.00123456, "median": 0.0005, "interval_median": [0.0004, 0.0006],
+        "shapes": 5, "expected": 5, "evaluated": 3, "failed": 1, "no_ground_truth": 1,
+        "metrics": {
+            "chamfer-l2": metric(interval_median=interval, floor=floor),
+            "f@0.01": metric(factor=1.0, mean=0.5, median=0.25, higher_is_better=True),
+            "hausdorff": metric(shown=False),
+        },
     } | changes  # fmt: skip
 
 
+def protocol(*rows, **changes):
+    known = {"protocol": "deepsdf", "label": "deepsdf v1", "frame": "as it is", "failures": "counted"}
+    return {**known, "approximate": [], "rows": rows, "comparisons": []} | changes
+
+
 METRICS = {
-    "protocol": "deepsdf", "protocol_version": 1, "factor": 1000.0, "floor": {"test": 2.2e-5, "train": None},
-    "rows": [row(), row(method="template", choice="any", interval_median=None), row(part="train")],
-}  # fmt: skip
+    "protocols": [
+        protocol(
+            row(),
+            row(method="template", choice="any", level="any", interval=None),
+            row(part="train", floor=None),
+        )
+    ]
+}
 
 
 def test_two_protocols_never_share_a_column():
@@ -64,14 +82,22 @@ def test_three_significant_digits(value, text):
 def test_markdown_shows_protocol_counts_interval_and_floor():
     test, train = map(markdown, score_tables(METRICS))
     lines = test.splitlines()
-    assert lines[0] == "### Chamfer distance, test shapes"
-    assert "mean × 1000 (deepsdf v1)" in lines[2]
-    assert lines[4] == "| s1 | fixed view | 1.23 | 0.500 | 0.400 to 0.600 | 5 | 3 | 1 | 1 |"
-    assert lines[5] == "| template alone (s1) | – | 1.23 | 0.500 | – | 5 | 3 | 1 | 1 |"
-    assert {line.count("|") for line in lines[2:6]} == {10}
-    assert "Noise floor × 1000: 0.0220" in test
+    assert lines[0] == "### deepsdf v1, test shapes"
+    assert "chamfer-l2 ↓ mean × 1000 (deepsdf v1)" in lines[2]
+    assert "f@0.01 ↑ median (deepsdf v1)" in lines[2]
+    assert "hausdorff" not in lines[2]
+    assert lines[4] == "| s1 | fixed view | 1.23 | 0.500 | 0.400 to 0.600 | 0.500 | 0.250 | 5 | 3 | 1 | 1 |"
+    assert lines[5] == "| template alone (s1) | – | 1.23 | 0.500 | – | 0.500 | 0.250 | 5 | 3 | 1 | 1 |"
+    assert {line.count("|") for line in lines[2:6]} == {12}
+    assert "chamfer-l2 0.0220" in test
     assert "training shapes" in train
-    assert "Noise floor × 1000: –" in train
+    assert "chamfer-l2 –" in train
+
+
+def test_hard_views_and_several_views_are_said():
+    (table,) = score_tables({"protocols": [protocol(row(level="hard", expected=15))]})
+    assert table.texts()[0][1] == "hard, fixed view"
+    assert "counts once" in table.notes[-1]
 
 
 def test_latex_escapes_and_balances():
@@ -89,14 +115,6 @@ def test_markdown_keeps_bars_inside_cells():
     text = markdown(Table("t", ("a|b", "c"), (("d|e", 1),)))
     assert r"| a\|b | c |" in text
     assert r"| d\|e | 1 |" in text
-
-
-def test_published_figures_stand_in_tables_of_their_own():
-    tables = {table.title: table for table in published_tables(published("chair"))}
-    assert set(tables) == {"Published: deepsdf, failures dropped", "Published: disn"}
-    assert "4.46" in markdown(tables["Published: disn"])
-    with pytest.raises(UsageError, match="mixes"):
-        Table("all", tables["Published: disn"].columns, sum((table.rows for table in tables.values()), ()))
 
 
 def test_conversions_change_the_figure_and_its_column():

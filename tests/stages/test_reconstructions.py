@@ -1,5 +1,7 @@
 """Reconstructions of made-up networks: which view, which frame, what is said when there is no surface."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,7 +15,7 @@ from t3d.geometry.normalize import Transform
 from t3d.stages.reconstructions import Params, chosen_views, reconstructions
 
 TRANSFORM = Transform(np.array([-3.0, 1.0, 0.5]), 0.25)
-PARAMS = Params(resolution=32)
+PARAMS = Params(resolution=32, levels=("easy",))
 
 
 class Balls:
@@ -41,8 +43,8 @@ def folders(tmp_path):
     return tmp_path
 
 
-def add_views(root, names, radius=lambda name: 0.5):
-    folder = root / "views" / "easy"
+def add_views(root, names, radius=lambda name: 0.5, level="easy"):
+    folder = root / "views" / level
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         Image.fromarray(np.full((8, 8, 3), round(255 * radius(name)), np.uint8)).save(folder / f"{name}.png")
@@ -90,25 +92,60 @@ def test_with_too_few_views_the_middle_one_is_fixed_and_this_is_said(folders):
     out, _ = run(folders)
     choices = read_json(out / "choices.json")
     assert choices["fix"] == "easy/02"
-    assert choices["note"] == "there is no easy/30: fix is the middle view"
+    assert choices["note"] == "no view 30 is easy: fix is the middle one there"
 
 
 def test_the_fixed_view_can_be_another(folders):
     add_views(folders, ["00", "07", "30"])
-    out, _ = run(folders, params=Params(view="07", resolution=16))
+    out, _ = run(folders, params=replace(PARAMS, view="07", resolution=16))
     assert read_json(out / "choices.json")["fix"] == "easy/07"
 
 
 def test_the_random_view_depends_on_the_seed_and_on_nothing_else(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     for folder, names in ((one, range(50)), (two, reversed(range(50)))):
-        folder.mkdir()
+        (folder / "easy").mkdir(parents=True)
         for i in names:
-            (folder / f"{i:02}.png").touch()
-    (one / "notes.txt").touch()
-    drawn = [chosen_views(one, "30", np.random.default_rng(seed))["rnd"] for seed in range(200)]
-    assert drawn == [chosen_views(two, "30", np.random.default_rng(seed))["rnd"] for seed in range(200)]
-    assert len(set(drawn)) > 40
+            (folder / "easy" / f"{i:02}.png").touch()
+    (one / "easy" / "notes.txt").touch()
+    drawn = [drawn_views(one, seed) for seed in range(200)]
+    assert drawn == [drawn_views(two, seed) for seed in range(200)]
+    assert len({view for (view,) in drawn}) > 40
+    more = [drawn_views(one, seed, draws=7) for seed in range(200)]
+    assert [views[:1] for views in more] == drawn
+    assert {len(set(views)) for views in more} == {7}
+    assert len(drawn_views(one, 0, draws=99)) == 50
+
+
+def drawn_views(folder, seed, **changes):
+    return chosen_views(folder, replace(PARAMS, **changes), np.random.default_rng(seed))["easy"]["rnd"]
+
+
+def test_levels_choices_and_draws_are_all_reconstructed_once(folders):
+    add_views(folders, ["00", "30", "31"])
+    add_views(folders, ["00", "30"], level="hard")
+    params = replace(PARAMS, levels=("easy", "hard"), draws=2, every=True, resolution=16)
+    out, facts = run(folders, params=params)
+    views = facts["views"]
+    assert views["easy"]["all"] == ["easy/00", "easy/30", "easy/31"]
+    assert views["hard"]["fix"] == ["hard/30"]
+    assert (len(views["easy"]["rnd"]), len(views["hard"]["rnd"])) == (2, 2)
+    assert (facts["fix"], facts["rnd"]) == ("easy/30", views["easy"]["rnd"][0])
+    made = sorted(str(path.relative_to(out).with_suffix("")) for path in out.rglob("*.ply"))
+    assert made == ["easy/00", "easy/30", "easy/31", "hard/00", "hard/30"]
+    assert set(run(folders, "none", replace(params, draws=0, every=False))[1]["views"]["easy"]) == {"fix"}
+
+
+def test_a_level_that_imported_views_lack_is_left_out(folders):
+    add_views(folders, ["30"])
+    assert set(run(folders, params=replace(PARAMS, levels=("easy", "hard")))[1]["views"]) == {"easy"}
+
+
+def test_wrong_counts_are_refused():
+    with pytest.raises(ValueError, match="draws"):
+        Params(draws=-1)
+    with pytest.raises(ValueError, match="levels"):
+        Params(levels=())
 
 
 def test_no_zero_crossing_is_a_status_with_the_range_of_values(folders):

@@ -15,16 +15,17 @@ from t3d.datasets.formats import read_json, write_json, write_transform
 from t3d.datasets.meshes import write_ply
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.protocols import chosen
 from t3d.geometry.raycast import Renderer, plain
 from t3d.geometry.recipe import View
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_encoder, resnet_settings
 from t3d.models.network import save
 from t3d.report.figures import Panel, Series, chart
-from t3d.report.gallery import read_scores
 from t3d.report.pictures import around
+from t3d.report.results import compare, write
 from t3d.report.sections import Section, write_sections
-from t3d.report.summary import Score, comparisons, summaries, write_scores
+from t3d.report.summary import ANY, Score, read_scores
 from t3d.stages.report import Params, report
 
 NASTY = '<script>alert("x")</script>'
@@ -67,35 +68,45 @@ def write_shape(root, truth, made, rng):
     write_transform(root / "mesh" / "transform.json", transform)
     (root / "reconstructions" / "easy").mkdir(parents=True)
     status = {"status": "ok"} if made else {"status": "empty", "reason": "no zero crossing in [0.1, 0.9]"}
-    write_json(root / "reconstructions" / "choices.json", {"fix": FIX, "rnd": RND, FIX: status, RND: status})
+    chosen = {"fix": FIX, "rnd": RND, "views": {"easy": {"fix": [FIX], "rnd": [RND]}}}
+    write_json(root / "reconstructions" / "choices.json", {**chosen, FIX: status, RND: status})
     for view in (FIX, RND) if made else ():
         write_ply(root / "reconstructions" / f"{view}.ply", made)
 
 
 def write_metrics(folder, test, train):
-    """Scores 0.001, 0.002, ... in the order of the shapes; the template alone scores a little over 0.004."""
-    folder.mkdir()
+    """Scores 0.001, 0.002, ... in the order of the shapes; the template alone scores a little over 0.004.
+
+    Every picture finds the training shape t0, and t1 is nearest to all.
+    """
     scores = []
     for part, shapes in (("test", test), ("train", train)):
         for rank, (shape, made) in enumerate(shapes.items()):
             outcome = ("ok", "") if made else ("failed", "no zero crossing in [0.1, 0.9]")
             for choice, view in (("fix", FIX), ("rnd", RND)):
-                scores.append(
-                    Score("s1", "s1", part, "easy", choice, view, shape, *outcome, 0.001 * (rank + 1))
-                )
+                seen = {"variant": "s1", "part": part, "level": "easy", "choice": choice}
+                scores.append(score(shape, view, outcome, 0.001 * (rank + 1), method="s1", **seen))
+                found = {"method": "retrieval", "answer": "t0", **seen}
+                scores.append(score(shape, view, ("ok", ""), 0.002, **found))
+            blind = {"part": part, "level": ANY, "choice": ANY}
             alone = 0.0042 + 0.0003 * rank
-            scores.append(Score("template", "s1", part, "easy", "any", "", shape, "ok", "", alone))
-    write_scores(folder / "metrics.csv", scores)
-    metrics = {
-        "protocol": "deepsdf",
-        "protocol_version": 1,
-        "factor": 1000,
-        "failures": "one point at the centre",
-        "floor": {"test": 0.0000211, "train": 0.00002},
-        "rows": [{**row, "interval_median": [0.0011, 0.0034]} for row in summaries(scores, 0, 200)],
-        "comparisons": comparisons(scores, 0, 200),
-    }
-    write_json(folder / "metrics.json", metrics)
+            scores.append(score(shape, "", ("ok", ""), alone, method="template", variant="s1", **blind))
+            nearest = {"method": "oracle-retrieval", "answer": "t1"}
+            scores.append(score(shape, "", ("ok", ""), 0.0015, **nearest, **blind))
+    write_scores(folder, scores)
+
+
+def score(shape, view, outcome, chamfer, **labels):
+    floors = {"chamfer-l2": 0.0000211 if labels["part"] == "test" else 0.00002}
+    return Score("deepsdf", shape, view, *outcome, {"chamfer-l2": chamfer}, floors, **labels)
+
+
+def write_scores(folder, scores):
+    """Both files, all networks with the same interval."""
+    metrics = compare(scores, chosen(["deepsdf"], ["emd"]), 0, 200)
+    for row in metrics["protocols"][0]["rows"]:
+        row["metrics"]["chamfer-l2"]["interval_median"] = [0.0011, 0.0034]
+    write(folder, "metrics", metrics, scores, [])
 
 
 def write_training(root):
@@ -126,13 +137,16 @@ def write_found(folder, title):
 def write_run(root, test, train):
     """All that the stage reads, for shapes given as id -> (truth, made or None)."""
     rng = np.random.default_rng(7)
-    folders = {name: {"test": {}, "train_scored": {}} for name in ("views", "mesh", "reconstructions")}
+    names = ("views", "mesh", "reconstructions")
+    folders = {name: {"train": {}, "test": {}, "train_scored": {}} for name in names}
     for part, shapes in (("test", test), ("train_scored", train)):
         for number, (shape, (truth, made)) in enumerate(shapes.items()):
             place = root / f"{part}{number}"
             write_shape(place, truth, made, rng)
             for name in folders:
                 folders[name][part][shape] = place / name
+                if name == "mesh" and part == "train_scored":
+                    folders[name]["train"][shape] = place / name
     write_metrics(root / "scores", {k: v[1] for k, v in test.items()}, {k: v[1] for k, v in train.items()})
     write_training(root)
     (root / "template").mkdir()
@@ -286,7 +300,9 @@ def test_page_says_what_was_reconstructed_how_well_and_from_what(page):
     assert "below 3.00 × 10 −3 (95 % interval 1.10 to 3.40)" in text
     assert "protocol deepsdf version 1" in text
     assert "a failed reconstruction is not dropped, it counts as one point at the centre" in text.lower()
-    assert "For orientation only. None of them can be compared" in text
+    assert "Tables are of one protocol each and cannot be compared" in text
+    assert "t3d, s1, fixed view deepsdf, failures dropped" in text
+    assert "Sol 1 (rnd)" in text
     assert "Pixel2Mesh" in text
     assert "A perfect mesh would score about 0.0211" in text
     assert "t3d run --category sofa" in text
@@ -320,6 +336,14 @@ def test_sections_of_template_and_analysis_are_there_with_figures_and_tables(pag
     assert 'aria-label="Codes in the plane"><svg' in page
 
 
+def test_page_shows_what_retrieval_answers(page):
+    text = Page(page).text
+    for tile in ("query", "retrieved: t0", "ground truth", "oracle retrieval: t1"):
+        assert f"{tile} for test shape a, retrieval of s1" in [one["alt"] for one in Page(page).all("img")]
+    assert "nearest training shape by image" in text
+    assert "nearest training shape, oracle" in text
+
+
 def test_same_run_same_bytes(run, page, tmp_path):
     assert make(run, tmp_path / "again") == page
 
@@ -332,14 +356,13 @@ def test_no_banner_on_real_data(run, tmp_path):
 
 
 def test_without_test_scores_the_page_says_so(run, tmp_path):
-    metrics = json.loads((run["scores"] / "metrics.json").read_text())
-    rows = [{**row, "median": None, "mean": None, "interval_median": None} for row in metrics["rows"]]
-    assert rows
     bare = tmp_path / "scores"
-    bare.mkdir()
-    floor = {"test": None, "train": None}
-    write_json(bare / "metrics.json", {**metrics, "rows": rows, "comparisons": [], "floor": floor})
-    (bare / "metrics.csv").write_text((run["scores"] / "metrics.csv").read_text().splitlines()[0] + "\n")
+    lost = [
+        replace(one, status="no ground truth", values={}, floors={})
+        for one in read_scores(run["scores"] / "metrics.csv")
+    ]
+    write_scores(bare, lost)
+    (bare / "metrics.csv").write_text((bare / "metrics.csv").read_text().splitlines()[0] + "\n")
     nothing = {"test": {}, "train_scored": {}}
     lost = {**run, "scores": bare, "views": nothing, "reconstructions": {"s1": nothing}}
     text = Page(make(lost, tmp_path / "page")).text
@@ -367,13 +390,11 @@ def both(run, tmp_path_factory):
     (root / "network" / "curves-pretrain.csv").write_text("\n".join(lines) + "\n")
     scores = read_scores(run["scores"] / "metrics.csv")
     scores += [
-        replace(one, variant="s2-simclr", method=one.method.replace("s1", "s2-simclr")) for one in scores
+        replace(one, variant="s2-simclr", method=one.method.replace("s1", "s2-simclr"))
+        for one in scores
+        if one.variant
     ]
-    (root / "scores").mkdir()
-    write_scores(root / "scores" / "metrics.csv", scores)
-    metrics = read_json(run["scores"] / "metrics.json")
-    rows = [{**row, "interval_median": [0.0011, 0.0034]} for row in summaries(scores, 0, 200)]
-    write_json(root / "scores" / "metrics.json", {**metrics, "rows": rows, "comparisons": []})
+    write_scores(root / "scores", scores)
     named = ("reconstructions", "template", "correspondence")
     inputs = {name: {**run[name], "s2-simclr": run[name]["s1"]} for name in named}
     network = {**run["network"], "s2-simclr": root / "network"}
@@ -421,7 +442,7 @@ def test_stage_declares_its_file_and_what_it_reads():
     }
     assert {need.name: need.each.parts for need in declared.needs if need.each and not need.variants} == {
         "views": ("test", "train_scored"),
-        "mesh": ("test", "train_scored"),
+        "mesh": ("train", "test", "train_scored"),
     }
 
 

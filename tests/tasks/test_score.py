@@ -15,9 +15,11 @@ from t3d.geometry.frames import into
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.metrics import f_score
 from t3d.geometry.protocols import DEEPSDF, DISN, P2M, PROTOCOLS, T3D_V1, WHAT3D
+from t3d.report.results import RESAMPLES, by_shape, summarise, write
+from t3d.report.summary import Score
+from t3d.report.tables import result_tables
 from t3d.tasks import score as task
-from t3d.tasks.results import RESAMPLES, by_shape, summarise, tables, write
-from t3d.tasks.score import Row, jobs_of, recognised, run
+from t3d.tasks.score import jobs_of, recognised, run
 
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=np.float64)
 FACES = [[int(digit) for digit in face] for face in "013 032 465 576 042 264 137 175 015 054 326 376".split()]
@@ -65,7 +67,7 @@ def test_losses_are_counted_named_and_penalised_everywhere(folders, tmp_path):
     assert one["metrics"]["chamfer-l2"]["interval_median"][0] <= one["metrics"]["chamfer-l2"]["median"]
     assert result["protocols"][0]["metrics"]["f@0.2"]["mean"] == pytest.approx(9 / 12)
 
-    write(tmp_path / "out", result, rows)
+    write(tmp_path / "out", "scores", result, rows, result_tables(result))
     assert read_json(tmp_path / "out" / "scores.json")["lost"] == result["lost"]
     with (tmp_path / "out" / "scores.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
@@ -85,7 +87,7 @@ def test_dropping_failures_is_said_and_changes_the_mean(folders):
     assert dropped["metrics"]["f@0.2"]["mean"] == pytest.approx(1)
     assert kept["metrics"]["f@0.2"]["mean"] == pytest.approx(0.75)
     assert dropped["failed"] == 3
-    assert "DROPPED" in tables({"protocols": [dropped]})[1].notes[0]
+    assert "DROPPED" in result_tables({"protocols": [dropped]})[1].notes[0]
 
 
 def test_a_rerun_gives_the_same_digits_in_children_and_beside_other_shapes(folders):
@@ -114,7 +116,7 @@ def crashing_whatever(job):
 def test_a_crash_is_one_recorded_failure(folders, monkeypatch, scorer, status):
     jobs = jobs_of((*folders, None), (None, None), (WHAT3D,), 0)
     inner = task.each
-    monkeypatch.setattr(task, "each", lambda _, items, workers: inner(scorer, items, workers))
+    monkeypatch.setattr(task, "each", lambda _, *rest: inner(scorer, *rest))
     rows = {row.shape: row for row in run(jobs[4:8], 2, lambda: None)}
     assert rows["s05"].status == status
     assert "crashed" in rows["s05"].reason
@@ -201,7 +203,9 @@ def test_a_frame_that_nothing_tells_is_wrong_usage(tmp_path):
 def test_the_f_of_a_set_is_that_of_its_means_where_the_source_says_so():
     parts = {metric.name: 0.0 for metric in DISN.metrics}
     rows = [
-        Row("disn", shape, "", "ok", "", parts | {"precision@0.025": p, "recall@0.025": r, "f@0.025": f}, {})
+        Score(
+            "disn", shape, "", "ok", "", parts | {"precision@0.025": p, "recall@0.025": r, "f@0.025": f}, {}
+        )
         for shape, p, r, f in (("a", 1.0, 0.2, f_score(1.0, 0.2)), ("b", 0.2, 1.0, f_score(0.2, 1.0)))
     ]
     known = summarise(rows, (DISN,), (), 0, False)["protocols"][0]["metrics"]["f@0.025"]
@@ -211,9 +215,9 @@ def test_the_f_of_a_set_is_that_of_its_means_where_the_source_says_so():
 
 
 def test_a_metric_that_some_lack_has_no_mean():
-    rows = [Row("x", name, "", "ok", "", {"iou": value}, {}) for name, value in (("a", 0.5), ("b", None))]
-    assert by_shape(rows, "iou", False) == []
-    assert by_shape(rows[:1], "iou", False) == [0.5]
+    rows = [Score("x", name, "", "ok", "", {"iou": value}, {}) for name, value in (("a", 0.5), ("b", None))]
+    assert by_shape(rows, "iou") == {}
+    assert by_shape(rows[:1], "iou") == {"a": 0.5}
 
 
 def test_the_same_file_twice_is_as_good_as_the_floor(tmp_path):

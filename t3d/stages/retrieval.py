@@ -1,0 +1,90 @@
+"""The baseline that looks at the image and makes nothing: the training shape that looks most alike."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from t3d.pipeline import Each, Facts, Parts, stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from t3d.models.network import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """What is searched."""
+
+    views: int = 10
+    """Views of each training shape and level that are searched, spread evenly from the first; 0: all."""
+
+
+@stage(per="set", version=1, files=("retrieval.json",), timeout=None)
+def retrieval(
+    views: Annotated[Parts, Each("train", "test", "train_scored")],
+    reconstructions: Annotated[Parts, Each("test", "train_scored")],
+    network: Path,
+    *,
+    out: Path,
+    params: Params,
+) -> Facts:
+    """Find, for every view that is reconstructed from, the training shape with the most similar picture.
+
+    Similar is the cosine of what the network's image encoder sees, averaged over the picture, before the
+    layer to the code; pictures of training shapes are of the query's level. No training shape finds itself.
+    `retrieval.json`: by shape and view (`easy/30`), `shape` and `cosine` (Tatarchenko et al. 2019, section
+    4: retrieval as a baseline).
+    """
+    from t3d.datasets.formats import read_json, write_json
+    from t3d.models.network import load
+
+    model, found = load(network), dict[str, Any]()
+    for level in ("easy", "hard"):
+        names, seen = _searched(model, views.get("train", {}), level, params.views)
+        for part in ("test", "train_scored"):
+            for shape, folder in reconstructions.get(part, {}).items():
+                chosen = read_json(folder / "choices.json")["views"].get(level, {})
+                asked = sorted({view for some in chosen.values() for view in some})
+                if asked and len(names):
+                    alike = _features(model, (views[part][shape] / f"{view}.png" for view in asked)) @ seen.T
+                    alike[:, names == shape] = -2.0
+                    found.setdefault(shape, {}).update(_nearest(asked, alike, names))
+    write_json(out / "retrieval.json", found)
+    return {"shapes": len(found), "searched": len(views.get("train", {}))}
+
+
+def _searched(
+    model: "Network", shapes: Mapping[str, Path], level: str, count: int
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Ids (K,) and features (K, F) of the pictures that are searched."""
+    import numpy as np
+
+    names, features = [], [np.empty((0, 0), np.float32)]
+    for shape, folder in sorted(shapes.items()):
+        files = sorted((folder / level).glob("*.png"))
+        picks = files[:: max(len(files) // count, 1) if count else 1]
+        if picks:
+            features.append(_features(model, picks))
+            names += [shape] * len(picks)
+    return np.array(names), np.concatenate(features[1:] or features)
+
+
+def _features(model: "Network", files: Iterable[Path]) -> "np.ndarray":
+    """Features (B, F) of pictures, of length 1."""
+    import numpy as np
+
+    from t3d.datasets.images import read_rgb
+
+    features = model.features(np.stack([read_rgb(file) for file in files]))
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def _nearest(asked: Iterable[str], alike: "np.ndarray", names: "np.ndarray") -> dict[str, Any]:
+    best = alike.argmax(axis=1)
+    return {
+        view: {"shape": str(names[index]), "cosine": float(row[index])}
+        for view, row, index in zip(asked, alike, best, strict=True)
+        if row[index] >= -1.5  # else nothing was searched but the shape itself
+    }
