@@ -5,11 +5,7 @@ In a notebook: `t3d.run("work/sofa")`, `predict`, `extract`, `score`, `show` (do
 """
 
 from importlib import import_module as _import
-from typing import TYPE_CHECKING
 from typing import Any as _Any
-
-if TYPE_CHECKING:
-    from t3d.tasks.load import load as load
 
 __version__ = "0.1.0"
 

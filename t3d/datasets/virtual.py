@@ -26,6 +26,6 @@ def virtual_ids(shapes: Iterable[str], count: int) -> list[str]:
     return [f"{shape}~{number}" for shape in shapes for number in range(1, count + 1)]
 
 
-def learned(parts: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
-    """What training reads, by shape id: the training part and the virtual shapes made of it."""
-    return {**parts.get("train", {}), **parts.get(PART, {})}
+def learned(parts: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
+    """What a training reads: as "train" the training part and the virtual shapes made of it, and "val"."""
+    return {"train": {**parts.get("train", {}), **parts.get(PART, {})}, "val": {**parts.get("val", {})}}

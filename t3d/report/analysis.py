@@ -329,7 +329,7 @@ def error_section(
     """Errors of the test part by direction, and what is wrong with the worst of each network."""
     bad = []
     for name, found in folders.items():
-        mine = [one for one in scores if (one.method, one.choice) == (name, "fix")]
+        mine = [one for one in scores if (one.method, one.level, one.choice) == (name, "easy", "fix")]
         bad += worst_rows(mine, {one.shape: found.subject("test", one.shape, "fix") for one in mine})
     return _shown("errors", error_panels(error_rows(scores, views)), bad)
 

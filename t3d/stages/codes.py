@@ -111,7 +111,7 @@ def codes(
     from t3d.models.samples import Samples
     from t3d.models.training import chosen, thread_count, write_curves
 
-    train, val = Samples(learned(sdf)), Samples(sdf.get("val", {}))
+    train, val = (Samples(shapes) for shapes in learned(sdf).values())
     plans = (chosen(phase.CodesPlan, params), chosen(phase.LossPlan, params))
     with thread_count(threads):
         start = read_start(params.start)

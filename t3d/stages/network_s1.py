@@ -95,10 +95,10 @@ def network_s1(
     decoder, *named = network.load_codes(codes)
     config, plan = encoder_config(params), chosen(regression.RegressionPlan, params)
     with thread_count(threads):
-        read = zip(("train", "val"), (learned(views), views.get("val", {})), named, strict=True)
+        read = zip(learned(views).items(), named, strict=True)
         train, val = (
             regression.targets(shapes, of, params.levels, config.input_size, scratch / part)
-            for part, shapes, of in read
+            for (part, shapes), of in read
         )
         start = network.read_start(params.start)
         encoder, rows = regression.train_encoder(

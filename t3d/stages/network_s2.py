@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from t3d.datasets.start import check_start
 from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
+
+if TYPE_CHECKING:
+    from t3d.models.decoder import Decoder, DecoderConfig
+    from t3d.models.encoder import Encoder
+    from t3d.models.network import Transfer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,25 +125,18 @@ def network_s2(
 ) -> Facts:
     """Train decoder and image encoder together, from single views to signed distances."""
     from t3d.datasets.virtual import learned
-    from t3d.errors import UsageError
     from t3d.models import endtoend, looks, network
     from t3d.models.codes import LossPlan
-    from t3d.models.decoder import DecoderConfig
     from t3d.models.fitting import summary
     from t3d.models.training import chosen, thread_count, write_curves
 
-    encoder, transfer = network.load_encoder(pretrain, params.code, train_seed)
+    encoder, first, transfer = _begun(pretrain, params, train_seed)
     plans = (chosen(endtoend.EndToEndPlan, params), chosen(LossPlan, params))
-    size, start = encoder.config.input_size, network.read_start(params.start)
-    if start:
-        if start.encoder is None:
-            raise UsageError(f"{params.start[0].parent}: phase 1 alone, without an encoder; name a network")
-        transfer = network.transfer(encoder, start.encoder.state_dict())
-    first = start.decoder if start else chosen(DecoderConfig, params)
     with thread_count(threads):
-        read = {"train": (learned(sdf), learned(views)), "val": (sdf.get("val", {}), views.get("val", {}))}
+        read = zip(learned(sdf).values(), learned(views).items(), strict=True)
         train, val = (
-            endtoend.scenes(*read[part], params.levels, size, scratch / part) for part in ("train", "val")
+            endtoend.scenes(samples, seen, params.levels, encoder.config.input_size, scratch / part)
+            for samples, (part, seen) in read
         )
         model, rows = endtoend.train_end_to_end(
             (train, val), encoder, first, plans, train_seed, scratch, progress
@@ -154,3 +152,21 @@ def network_s2(
         "tensors_transferred": len(transfer.matched),
         "tensors_new": list(transfer.missing),
     }
+
+
+def _begun(pretrain: Path, params: Params, seed: int) -> "tuple[Encoder, Decoder | DecoderConfig, Transfer]":
+    """The encoder, the decoder or its sizes, and what the encoder took over: of the network to go on from as
+    far as it fits, else of the pre-training.
+    """
+    from t3d.errors import UsageError
+    from t3d.models import network
+    from t3d.models.decoder import DecoderConfig
+    from t3d.models.training import chosen
+
+    encoder, done = network.load_encoder(pretrain, params.code, seed)
+    start = network.read_start(params.start)
+    if start is None:
+        return encoder, chosen(DecoderConfig, params), done
+    if start.encoder is None:
+        raise UsageError(f"{params.start[0].parent}: phase 1 alone, without an encoder; name a network")
+    return encoder, start.decoder, network.transfer(encoder, start.encoder.state_dict())

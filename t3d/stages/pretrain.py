@@ -101,7 +101,7 @@ def pretrain(
     with thread_count(threads):
         train, val = (
             load_views(shapes, params.levels, config.input_size, scratch / part)
-            for part, shapes in (("train", learned(views)), ("val", views.get("val", {})))
+            for part, shapes in learned(views).items()
         )
         encoder, rows = pretraining.pretrain(
             method, (train, val), (config, params.pretrained), plan, train_seed, scratch, progress

@@ -23,8 +23,8 @@ def test_other_ids_are_of_no_virtual_shape(shape):
 
 def test_training_reads_the_training_part_and_the_virtual_one_only():
     parts = {"train": {"a": 1}, "virtual": {"a~1": 2}, "val": {"v": 3}, "test": {"t": 4}}
-    assert learned(parts) == {"a": 1, "a~1": 2}
-    assert learned({"train": {"a": 1}, "val": {}}) == {"a": 1}
+    assert learned(parts) == {"train": {"a": 1, "a~1": 2}, "val": {"v": 3}}
+    assert learned({"train": {"a": 1}}) == {"train": {"a": 1}, "val": {}}
 
 
 def test_a_virtual_shape_stands_for_the_files_of_its_original(tmp_path):
