@@ -37,7 +37,7 @@ class PackSet:
         """The split, as an artifact; samples and views of a shape, where they stand."""
         if makes == "split" and not shape:
             return Given(self.pack.path, take_split)
-        there = makes in ("sdf", "views") and self.pack.has(shape, makes)
+        there = shape and self.pack.has(shape, makes)
         return Given(self.pack.path, None) if there else None
 
 
