@@ -29,15 +29,10 @@ _SAME = "CodeLength code SamplesPerScene points ScenesPerBatch scenes ClampingDi
 _SAME += " CodeBound code_bound CodeInitStdDev code_start"
 """What means the same in specs.json and in the stage `codes`: names in pairs."""
 
-_WEIGHTS = {
-    "pointwise": ("UsePointwiseLoss", "PointwiseLossWeight", False),
-    "pointpair": ("UsePointpairLoss", "PointpairLossWeight", False),
-    "code_weight": ("CodeRegularization", "CodeRegularizationLambda", True),
-}
-"""Weights with their switches, and whether these are on by default (`train_deep_implicit_templates.py`)."""
-
 _ELSEWHERE = "Description DataSource TrainSplit TestSplit NetworkArch NetworkSpecs NumEpochs UseCurriculum"
 _ELSEWHERE += " LearningRateSchedule SnapshotFrequency AdditionalSnapshots DataLoaderThreads LogFrequency"
+_ELSEWHERE += " UsePointwiseLoss PointwiseLossWeight UsePointpairLoss PointpairLossWeight"
+_ELSEWHERE += " CodeRegularization CodeRegularizationLambda"
 """What is read apart, and what has no bearing on the result."""
 
 
@@ -114,13 +109,15 @@ def _settings(specs: Specs, config: DecoderConfig, shapes: int) -> tuple[Specs, 
     """Values of the stage `codes`, epochs counted in iterations, and what has no counterpart."""
     same = dict(zip(_SAME.split()[::2], _SAME.split()[1::2], strict=True))
     values = asdict(config) | {same[name]: specs[name] for name in same.keys() & specs.keys()}
-    for ours, (switch, weight, usual) in _WEIGHTS.items():
-        values[ours] = specs[weight] if specs.get(switch, usual) else 0.0
-    values["pointpair"] = pointpair_mean_weight(values["pointpair"], values["points"])
+    values["pointwise"] = specs["PointwiseLossWeight"] if specs.get("UsePointwiseLoss") else 0.0
+    pairs = specs["PointpairLossWeight"] if specs.get("UsePointpairLoss") else 0.0
+    values["pointpair"] = pointpair_mean_weight(pairs, values["points"])
+    norm = specs.get("CodeRegularizationLambda", 1e-4)  # on unless told, as the published code has it
+    values["code_weight"] = norm if specs.get("CodeRegularization", True) else 0.0
     epoch, rates = max(1, shapes // values["scenes"]), specs["LearningRateSchedule"]
     values |= {"iterations": specs["NumEpochs"] * epoch, "ramp": 100 * epoch}
     values["lr_warp"], values["lr_template"], values["lr_codes"] = (one["Initial"] for one in rates)
-    known = {*same, *_ELSEWHERE.split(), *(name for names in _WEIGHTS.values() for name in names[:2])}
+    known = {*same, *_ELSEWHERE.split()}
     other = {name: value for name, value in specs.items() if name not in known or value is None}
     lost = [f"not carried over: {name} = {value!r}" for name, value in other.items()]
     if not specs.get("UseCurriculum"):
