@@ -260,7 +260,7 @@ def test_a_budget_takes_less_of_every_shape(pack):
         ("export x --budget 9kB", "--budget: too small by 0."),
         ("export x --budget much", "'much' is no size; write 64MiB, 1.5GB"),
         (
-            "export x --set=pretrain.input_size=64",
+            "export x --solution=both --set=pretrain.input_size=64",
             "a pack has images of one size, the networks take [32, 64]",
         ),
     ],
