@@ -67,11 +67,7 @@ def _debug(_context: click.Context, _option: click.Parameter, chosen: bool) -> N
 
 _OPTIONS = (
     click.option(
-        "--data",
-        "--from",
-        "data",
-        metavar="PATH",
-        help="ShapeNet layout, v1 or v2, a folder of mesh files, or a pack. [T3D_DATA]",
+        "--data", "--from", "data", metavar="PATH", help="ShapeNet layout, mesh files, or a pack. [T3D_DATA]"
     ),
     click.option("--category", metavar="NAME", help="sofa, sofas, 04256520, or any folder name."),
     click.option("--splits", metavar="PATH", help="DeepSDF split JSON, or a folder of them."),

@@ -39,6 +39,9 @@ CAMERA = 19
 Folders = Mapping[str, Path]
 """Folders of artifacts by shape id."""
 
+Parts = Mapping[str, Sequence[str]]
+"""Shape ids by part of the split."""
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -54,14 +57,7 @@ class Extent:
     levels: tuple[str, ...]
 
 
-def write_pack(
-    path: Path,
-    category: str,
-    split: Mapping[str, Sequence[str]],
-    sdf: Folders,
-    views: Folders,
-    extent: Extent,
-) -> None:
+def write_pack(path: Path, category: str, split: Parts, sdf: Folders, views: Folders, extent: Extent) -> None:
     """Write what there is of the shapes of a split to one file; a shape may have samples, views, or both.
 
     Nothing stands at `path` before all of it does; raises `DataError` where an artifact cannot be read.
@@ -74,14 +70,10 @@ def write_pack(
             file.write(MAGIC)
             arrays: dict[str, Any] = {}
             add = _appender(file, arrays)
-            rows = [
-                add("samples", _thinned(sdf.get(one), extent.samples), "<f4", (4,)) or (0, 0)
-                for one in shapes
-            ]
-            counts = [
-                add("views", _pictures(views.get(one), extent), "|u1", (4, size, size)) for one in shapes
-            ]
-            angles = [add("cameras", _cameras(views.get(one), extent), "<f8", (CAMERA,)) for one in shapes]
+            sampled, viewed = ([folders.get(shape) for shape in shapes] for folders in (sdf, views))
+            rows = [add("samples", _thinned(one, extent.samples), "<f4", (4,)) or (0, 0) for one in sampled]
+            counts = [add("views", _pictures(one, extent), "|u1", (4, size, size)) for one in viewed]
+            angles = [add("cameras", _cameras(one, extent), "<f8", (CAMERA,)) for one in viewed]
             if counts != angles:
                 raise DataError(f"{path}: views and cameras.json of a shape differ in number; render again")
             index = {"category": category, "levels": list(extent.levels), "split": split, "arrays": arrays}
@@ -169,9 +161,9 @@ class Pack:
     def __reduce__(self) -> tuple[Any, ...]:
         return open_pack, (self.path,)
 
-    def has(self, shape: str, makes: str) -> bool:
-        """Whether there are samples ("sdf") or views ("views") of a shape."""
-        return sum(self._counts[shape][makes == "views"]) > 0
+    def has(self, shape: str, stage: str) -> bool:
+        """Whether there is anything of what a stage makes, "sdf" or "views", of a shape."""
+        return sum(dict(zip(("sdf", "views"), self._counts[shape], strict=True)).get(stage, ())) > 0
 
     def samples(self, ids: Iterable[str]) -> dict[str, Pair]:
         """`pos` and `neg` (N, 4) of those of the shapes that have any: what `Samples` takes for folders."""
@@ -188,10 +180,8 @@ class Pack:
         ids = tuple(shape for shape in sorted(ids) if sum(self._counts[shape][1]))
         rows = [self._rows(shape, levels) for shape in ids]
         every = np.concatenate([np.zeros(0, np.int64), *rows])
-        stored, together = self._arrays["views"], len(every) and len(every) == every[-1] - every[0] + 1
-        stored = (
-            stored[every[0] : every[-1] + 1] if together else stored[every]
-        )  # together: stays in the file
+        together = len(every) and (np.diff(every) == 1).all()  # a slice stays in the file
+        stored = self._arrays["views"][slice(every[0], every[-1] + 1) if together else every]
         planes, owners = torch.from_numpy(stored), np.repeat(np.arange(len(ids)), list(map(len, rows)))
         return Views(ids, planes[:, :3], planes[:, 3:], torch.from_numpy(owners))
 
@@ -215,10 +205,9 @@ class Pack:
     def _rows(self, shape: str, levels: Sequence[str]) -> NDArray[np.int64]:
         if unknown := sorted({*levels} - {*self.levels}):
             raise DataError(f"{self.path}: has no {unknown[0]} views, only {', '.join(self.levels)}")
-        counts = self._counts[shape][1]
-        starts = itertools.accumulate(counts[:-1], initial=self._starts[shape][1])
-        spans = zip(self.levels, starts, counts, strict=True)
-        return np.concatenate([np.arange(a, a + count) for level, a, count in spans if level in levels])
+        ends = itertools.accumulate(self._counts[shape][1], initial=self._starts[shape][1])
+        spans = dict(zip(self.levels, itertools.pairwise(ends), strict=True))
+        return np.concatenate([np.arange(*spans[level]) for level in levels])
 
 
 def pack_of(sources: Mapping[str, Any]) -> Pack | None:

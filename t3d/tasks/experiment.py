@@ -1,7 +1,6 @@
 """An experiment's folder of Deep Implicit Templates as t3d's phase 1: decoder, codes, and settings."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,18 @@ from t3d.tasks.layouts import new_folder
 
 ARCHITECTURE = "deep_implicit_template_decoder"
 
+Specs = dict[str, Any]
+Book = tuple[str, dict[str, NDArray[np.float32]]]
+"""Name of a class and codes (C,) by shape."""
+
 _SAME = "CodeLength code SamplesPerScene points ScenesPerBatch scenes ClampingDistance clamp"
 _SAME += " CodeBound code_bound CodeInitStdDev code_start"
 """What means the same in specs.json and in the stage `codes`: names in pairs."""
 
-_WEIGHTS = {
-    "pointwise": ("UsePointwiseLoss", "PointwiseLossWeight", False),
-    "pointpair": ("UsePointpairLoss", "PointpairLossWeight", False),
-    "code_weight": ("CodeRegularization", "CodeRegularizationLambda", True),
-}
-"""Weights with their switches, and whether these are on by default (`train_deep_implicit_templates.py`)."""
-
 _ELSEWHERE = "Description DataSource TrainSplit TestSplit NetworkArch NetworkSpecs NumEpochs UseCurriculum"
 _ELSEWHERE += " LearningRateSchedule SnapshotFrequency AdditionalSnapshots DataLoaderThreads LogFrequency"
+_ELSEWHERE += " UsePointwiseLoss PointwiseLossWeight UsePointpairLoss PointpairLossWeight"
+_ELSEWHERE += " CodeRegularization CodeRegularizationLambda"
 """What is read apart, and what has no bearing on the result."""
 
 
@@ -69,18 +67,14 @@ def import_experiment(src: Path, dest: Path, checkpoint: str | None, splits: Pat
     return [f"{name}: decoder, {len(codes)} codes of {config.code} numbers, the longest {longest:.3f}", *lost]
 
 
-def _config(specs: Mapping[str, Any]) -> DecoderConfig:
+def _config(specs: Specs) -> DecoderConfig:
     """Sizes; ValueError for a network that t3d's decoder is not."""
     if specs["NetworkArch"] != ARCHITECTURE:
         raise ValueError(f"NetworkArch {specs['NetworkArch']!r} is not {ARCHITECTURE!r}")
     warper, template = (specs["NetworkSpecs"][name] for name in ("warper_kargs", "decoder_kargs"))
     dims, normed = template["dims"], template["weight_norm"] and template["norm_layers"]
-    if (
-        template.get("xyz_in_all")
-        or template.get("use_tanh")
-        or {*dims} != {dims[0]}
-        or normed != [*range(len(dims))]
-    ):
+    more = template.get("xyz_in_all") or template.get("use_tanh")
+    if more or {*dims} != {dims[0]} or normed != [*range(len(dims))]:
         raise ValueError("decoder_kargs: t3d's template has equal dims, weight_norm on all, no more inputs")
     dropout = template["dropout_prob"] if template.get("dropout") else 0.0
     sizes = {"hidden": warper["hidden_size"], "steps": warper["steps"], "width": dims[0], "depth": len(dims)}
@@ -92,15 +86,11 @@ def _checkpoint(src: Path, name: str | None) -> Path:
     there = {path.stem: path for path in (src / "ModelParameters").glob("*.pth")}
     last = max(there, key=lambda stem: (stem == "latest", len(stem), stem), default="latest")
     if (name or last) not in there:
-        raise UsageError(
-            f"{src}: no ModelParameters/{name or last}.pth; there is {', '.join(there) or 'none'}"
-        )
+        raise UsageError(f"{src}: no ModelParameters/{name or last}.pth, but {', '.join(there) or 'none'}")
     return there[name or last]
 
 
-def _code_book(
-    src: Path, checkpoint: str, listed: str, splits: Path | None
-) -> tuple[str, dict[str, NDArray[np.float32]]]:
+def _code_book(src: Path, checkpoint: str, listed: str, splits: Path | None) -> Book:
     """Name of the class and codes by shape: the authors' pickle where there is one, else codes and list."""
     for path in sorted(src.glob("**/*_embedding.pkl")):
         return path.name.removesuffix("_embedding.pkl"), read_pickle(path)
@@ -110,38 +100,31 @@ def _code_book(
     if found is None:
         raise UsageError(f"{src}: whose are the codes? {listed} is not beside it; name it with --splits")
     classes = [pair for of_class in read_json(found).values() for pair in of_class.items()]
-    ids = [shape for _, of_class in classes for shape in of_class]
-    if len(classes) != 1 or len(ids) != len(codes):
-        raise UsageError(f"{found}: lists {len(ids)} shapes of {len(classes)} classes for {len(codes)} codes")
-    return classes[0][0], dict(zip(ids, codes, strict=True))
+    if len(classes) != 1 or len(classes[0][1]) != len(codes):
+        raise UsageError(f"{found}: not the list of one class with {len(codes)} shapes, as there are codes")
+    return classes[0][0], dict(zip(classes[0][1], codes, strict=True))
 
 
-def _settings(
-    specs: Mapping[str, Any], config: DecoderConfig, shapes: int
-) -> tuple[dict[str, Any], list[str]]:
+def _settings(specs: Specs, config: DecoderConfig, shapes: int) -> tuple[Specs, list[str]]:
     """Values of the stage `codes`, epochs counted in iterations, and what has no counterpart."""
     same = dict(zip(_SAME.split()[::2], _SAME.split()[1::2], strict=True))
     values = asdict(config) | {same[name]: specs[name] for name in same.keys() & specs.keys()}
-    for ours, (switch, weight, usual) in _WEIGHTS.items():
-        values[ours] = specs[weight] if specs.get(switch, usual) else 0.0
-    values["pointpair"] = pointpair_mean_weight(values["pointpair"], values["points"])
+    values["pointwise"] = specs["PointwiseLossWeight"] if specs.get("UsePointwiseLoss") else 0.0
+    pairs = specs["PointpairLossWeight"] if specs.get("UsePointpairLoss") else 0.0
+    values["pointpair"] = pointpair_mean_weight(pairs, values["points"])
+    norm = specs.get("CodeRegularizationLambda", 1e-4)  # on unless told, as the published code has it
+    values["code_weight"] = norm if specs.get("CodeRegularization", True) else 0.0
     epoch, rates = max(1, shapes // values["scenes"]), specs["LearningRateSchedule"]
     values |= {"iterations": specs["NumEpochs"] * epoch, "ramp": 100 * epoch}
-    values |= {
-        name: one["Initial"] for name, one in zip(("lr_warp", "lr_template", "lr_codes"), rates, strict=True)
-    }
-    known = {*same, *_ELSEWHERE.split(), *(name for names in _WEIGHTS.values() for name in names[:2])}
-    lost = [
-        f"not carried over: {name} = {value!r}"
-        for name, value in specs.items()
-        if name not in known or value is None
-    ]
+    values["lr_warp"], values["lr_template"], values["lr_codes"] = (one["Initial"] for one in rates)
+    known = {*same, *_ELSEWHERE.split()}
+    other = {name: value for name, value in specs.items() if name not in known or value is None}
+    lost = [f"not carried over: {name} = {value!r}" for name, value in other.items()]
     if not specs.get("UseCurriculum"):
         lost.append("not carried over: no UseCurriculum; t3d always trains with it")
-    if len(every := {one.get("Interval") for one in rates}) == 1 and all(
-        one.get("Factor") == 0.5 for one in rates
-    ):
-        values["decay_every"] = every.pop() * epoch
+    halving = {one.get("Interval") if one.get("Factor") == 0.5 else None for one in rates}
+    if len(halving) == 1 and None not in halving:
+        values["decay_every"] = halving.pop() * epoch
     else:
         lost.append("not carried over: a LearningRateSchedule that does not halve all rates alike")
     return {name: value for name, value in values.items() if value is not None}, lost

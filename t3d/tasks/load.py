@@ -32,6 +32,8 @@ STAGES = ("views", "sdf", "surface")
 """Whose artifacts can be loaded."""
 
 Item = TypeVar("Item")
+_Row = tuple[int, Path, str, int, Camera]
+"""Shape, folder, level, number and camera of a view."""
 
 
 class View(NamedTuple):
@@ -86,16 +88,6 @@ class Items(Dataset[Item]):
         return self._make(self._rows[number])
 
 
-class _Row(NamedTuple):
-    """Where one view is."""
-
-    shape: int
-    folder: Path
-    level: str
-    number: int
-    camera: Camera
-
-
 @dataclass(frozen=True)
 class Data:
     """The shapes of one category; build it with `load`.
@@ -144,15 +136,13 @@ class Data:
         return found
 
     def _rows(self, part: str, levels: Sequence[str]) -> list[_Row]:
-        folders, rows = self._of("views", part), []
+        folders, rows = self._of("views", part), list[_Row]()
         pack = pack_of(folders)
         for place, (shape, folder) in enumerate(folders.items()):
             found = pack.cameras(shape) if pack else read_cameras(folder / "cameras.json")
             if lacking := [level for level in levels if not found.get(level)]:
                 raise UsageError(f"shape {shape}: no {lacking[0]} views, only {', '.join(sorted(found))}")
-            rows += [
-                _Row(place, folder, level, n, one) for level in levels for n, one in enumerate(found[level])
-            ]
+            rows += [(place, folder, level, n, one) for level in levels for n, one in enumerate(found[level])]
         return rows
 
 
@@ -165,9 +155,8 @@ def load(path: str | Path) -> Data:
     if path.is_file():
         pack = open_pack(path)
         ids = [shape for part in pack.split.values() for shape in part]
-        return _data(
-            pack.split, {kind: {one: path for one in ids if pack.has(one, kind)} for kind in STAGES[:2]}, {}
-        )
+        held = {stage: {one: path for one in ids if pack.has(one, stage)} for stage in STAGES}
+        return _data(pack.split, held, {})
     run = latest_run(path)
     made = {kind: {one: path / to for one, to in run["artifacts"].get(kind, {}).items()} for kind in STAGES}
     return _data(run["parts"], made, {one["shape"]: one["reason"] for one in run["failures"]})
@@ -179,14 +168,10 @@ def _data(
     split, lost = dict[str, tuple[str, ...]](), dict[str, str]()
     for part in PARTS:
         ids = sorted(parts.get(part, ()))
-        needed = [
-            kind for kind in made if made[kind].keys() & {*ids} and (part == "test" or kind != "surface")
-        ]
-        lacking = {shape: [kind for kind in needed if shape not in made[kind]] for shape in ids}
-        split[part] = tuple(shape for shape in ids if not lacking[shape])
-        lost |= {
-            shape: reasons.get(shape, f"no {', '.join(kinds)}") for shape, kinds in lacking.items() if kinds
-        }
+        needed = [made[stage].keys() for stage in STAGES[: 3 if part == "test" else 2]]
+        whole = {*ids}.intersection(*(there for there in needed if there & {*ids}))
+        split[part] = tuple(shape for shape in ids if shape in whole)
+        lost |= {one: reasons.get(one, "not all of it is made") for one in ids if one not in whole}
     return Data(split, lost, made)
 
 
@@ -195,15 +180,15 @@ def _stored_view(stored: Views, number: int) -> View:
 
 
 def _read_view(size: int | None, row: _Row) -> View:
-    pair = read_views(row.folder, row.level, [row.number])
+    pair = read_views(row[1], row[2], [row[3]])
     image, mask = (to_float(to_input(one, size or one.shape[1])[0]) for one in pair)
-    return View(image, mask, row.shape)
+    return View(image, mask, row[0])
 
 
 def _pose(size: int | None, row: _Row) -> Pose:
-    seen = resized(row.camera, size or row.camera.width)
+    seen = resized(row[4], size or row[4].width)
     intrinsics = [[seen.fl, 0.0, seen.cx], [0.0, seen.fl, seen.cy], [0.0, 0.0, 1.0]]
-    return Pose(torch.from_numpy(seen.c2w).float(), torch.tensor(intrinsics), row.shape)
+    return Pose(torch.from_numpy(seen.c2w).float(), torch.tensor(intrinsics), row[0])
 
 
 def _draw(samples: Samples, points: int, shape: int) -> Draw:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from t3d.datasets.cameras import read_cameras
-from t3d.datasets.categories import plural, same
+from t3d.datasets.categories import canonical, plural, same
 from t3d.datasets.formats import open_samples, write_json
 from t3d.errors import DataError, UsageError
 from t3d.models.pack import CAMERA, Extent, Pack, open_pack, write_pack
@@ -37,7 +37,7 @@ class PackSet:
         """The split, as an artifact; samples and views of a shape, where they stand."""
         if makes == "split" and not shape:
             return Given(self.pack.path, take_split)
-        there = makes in ("sdf", "views") and self.pack.has(shape, makes)
+        there = shape and self.pack.has(shape, makes)
         return Given(self.pack.path, None) if there else None
 
 
@@ -47,7 +47,7 @@ def find_pack(path: Path, category: str) -> PackSet:
     if not same(pack.category, category):
         raise UsageError(f"{path}: holds {plural(pack.category)}; say --category {pack.category}")
     ids = sorted(shape for part in pack.split.values() for shape in part)
-    return PackSet(pack, pack.category, f"pack {path.name}", tuple(ids))
+    return PackSet(pack, canonical(category), f"pack {path.name}", tuple(ids))
 
 
 def take_split(path: Path, out: Path) -> Mapping[str, Any]:

@@ -257,10 +257,10 @@ def test_a_budget_takes_less_of_every_shape(pack):
     [
         ("export sofas.pack", "sofas.pack: there already; name a new file, or --force"),
         ("export work", "work: there already; name a new file"),
-        ("export x --budget 9kB", "--budget: too small, 0."),
+        ("export x --budget 9kB", "--budget: too small by 0."),
         ("export x --budget much", "'much' is no size; write 64MiB, 1.5GB"),
         (
-            "export x --set=pretrain.input_size=64",
+            "export x --solution=both --set=pretrain.input_size=64",
             "a pack has images of one size, the networks take [32, 64]",
         ),
     ],

@@ -98,7 +98,7 @@ def test_batches_are_those_of_the_folders(data: Data, packed: Path) -> None:
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("levels", [LEVELS, ("easy",), ("hard",)])
+@pytest.mark.parametrize("levels", [LEVELS, ("easy",), ("hard",), ("hard", "easy")])
 def test_views_are_those_of_the_folders(data: Data, packed: Path, levels: tuple[str, ...]) -> None:
     folders = _of(data[1], "train")
     ours = load_views(dict.fromkeys(folders, packed), levels, SIDE, None)

@@ -267,7 +267,7 @@ def _book(experiment: Path, held: object) -> None:
         (lambda e: _model(e, lambda s: s.update(more=torch.zeros(2))), "more is (2,), wanted not there"),
         (lambda e: _book(e, {"resnet.conv1.weight": torch.zeros(3)}), "an image encoder's weights, perhaps"),
         (lambda e: _book(e, {"weight": torch.full((7, 6), torch.nan)}), "no finite codes"),
-        (lambda e: _book(e, {"weight": torch.zeros(5, 6)}), "lists 7 shapes of 1 classes for 5 codes"),
+        (lambda e: _book(e, {"weight": torch.zeros(5, 6)}), "not the list of one class with 5 shapes"),
         (lambda e: (e / "a_embedding.pkl").write_bytes(b"\x80\x04x"), "a_embedding.pkl: no codes by shape"),
         (lambda e: (e / "a_embedding.pkl").write_bytes(pickle.dumps([1])), "no codes by shape"),
         (lambda e: (e / "a_embedding.pkl").write_bytes(pickle.dumps({})), "0 of 0 codes"),
@@ -283,8 +283,8 @@ def test_bad_input_is_told_in_one_line(experiment, tmp_path, spoil, message):
 
 
 def test_a_checkpoint_that_is_not_there_names_those_that_are(experiment, tmp_path):
-    with pytest.raises(UsageError, match=r"no ModelParameters/7\.pth; there is \d+, \d+"):
+    with pytest.raises(UsageError, match=r"no ModelParameters/7\.pth, but \d+, \d+"):
         import_experiment(experiment, tmp_path / "out", "7", None)
     (experiment / "ModelParameters").rename(experiment / "Other")
-    with pytest.raises(UsageError, match=r"no ModelParameters/latest\.pth; there is none"):
+    with pytest.raises(UsageError, match=r"no ModelParameters/latest\.pth, but none"):
         import_experiment(experiment, tmp_path / "out", None, None)

@@ -129,9 +129,12 @@ def test_a_pack_brings_what_it_has(work, tmp_path):
     parts = {part: PARTS[part] for part in ("train", "val", "test")}
     write_pack(tmp_path / "p", "sofa", parts, sdf, views, Extent(99, 9, SIDE, ("easy", "hard")))
     data, run = t3d.load(tmp_path / "p"), t3d.load(work)
-    assert (data.split, data.lost) == (run.split, {"c": "no views"})
-    pairs = zip(data.views("train", ("hard",)), run.views("train", ("hard",)), strict=True)
-    assert all(torch.equal(one.image, other.image) for one, other in pairs)
+    assert (data.split, data.lost) == (run.split, {"c": "not all of it is made"})
+    for levels in (("hard",), ("hard", "easy")):
+        pairs = zip(data.views("train", levels), run.views("train", levels), strict=True)
+        assert all(torch.equal(one.image, other.image) for one, other in pairs)
+        poses = zip(data.cameras("train", levels), run.cameras("train", levels), strict=True)
+        assert all(torch.equal(one.c2w, other.c2w) for one, other in poses)
     again = pickle.loads(pickle.dumps(data.views("train")))
     assert torch.equal(again[1].mask, data.views("train")[1].mask)
     with pytest.raises(UsageError, match="8 pixels a side, not 4"):
