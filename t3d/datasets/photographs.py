@@ -59,7 +59,8 @@ def isolate(pixels: Bytes, mask: Bytes | None = None) -> Photograph:
 def read_photograph(path: Path | str, mask: Path | str | None = None) -> Photograph:
     """A photograph with its object isolated, see `isolate`; mask: a picture, the object white or opaque.
 
-    DataError, in one line, for what is no picture, is broken or too large, and where nothing is covered.
+    DataError, in one line, for what is no picture, is broken or too large, for a mask of another shape, and
+    where nothing is covered.
     """
     from PIL import Image
 
@@ -68,8 +69,11 @@ def read_photograph(path: Path | str, mask: Path | str | None = None) -> Photogr
         if mask is None:
             return isolate(pixels)
         cover = read_picture(Path(mask))
+        (height, width), (high, wide) = pixels.shape[:2], cover.shape[:2]
+        if abs(high * width - height * wide) > 0.02 * height * wide:
+            raise ValueError(f"{mask} is {wide} x {high}, another shape than {width} x {height}")
         grey = Image.fromarray(cover if cover[..., 3].min() == 255 else cover[..., 3]).convert("L")
-        return isolate(pixels, np.asarray(grey.resize(pixels.shape[1::-1])))
+        return isolate(pixels, np.asarray(grey.resize((width, height))))
     except Exception as error:  # a broken file makes decoders raise anything, and so does rembg
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise DataError(f"{path}: cannot be used ({reason}); give a good PNG or JPEG of an object") from error

@@ -46,7 +46,7 @@ def latest_run(root: Path, made: str = "") -> dict[str, Any]:
     paths = sorted((root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     for path in reversed(paths):
         record: dict[str, Any] = json.loads(path.read_text())
-        if any(name.startswith(made) for name in (*record["artifacts"], made and "?")):
+        if not made or any(name.startswith(made) for name in record["artifacts"]):
             return record
     what = f"no run here yet that made a {made}" if made else "no run here yet"
     raise UsageError(f"{root}: {what}; start one with `t3d run`")

@@ -213,9 +213,10 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
     }
 
 
-def _photos(folders: Mapping[str, Path]) -> dict[str, str]:
-    """What the stage `photos` drew of each photograph, as inline images."""
-    return {shape: data_uri(input_image(folder, "photo.preview")) for shape, folder in folders.items()}
+def _photos(folders: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
+    """What the stage `photos` drew of each photograph, as inline images, and of what it warned."""
+    drawn = {shape: data_uri(input_image(folder, "photo.preview")) for shape, folder in folders.items()}
+    return {shape: (drawn[shape], _noted(folder)) for shape, folder in folders.items()}
 
 
 def _retrieval(inputs: Inputs, scores: Sequence[Score], variant: str, size: int) -> list[Any]:
@@ -267,11 +268,13 @@ def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]
 
 def _warnings(inputs: Inputs) -> list[tuple[str, str]]:
     """Warnings that stages left in the manifests of the shapes shown here: (shape, warning)."""
-    found = set()
-    for folders in (inputs.mesh, inputs.views, *inputs.photos.values()):
-        for part in (*PARTS.values(), "photos"):
-            for shape, folder in folders.get(part, {}).items():
-                manifest = folder / "manifest.json"
-                facts = json.loads(manifest.read_text(encoding="utf-8"))["facts"] if manifest.exists() else {}
-                found |= {(shape, text) for text in facts.get("warnings", ())}
-    return sorted(found)
+    every = (inputs.mesh, inputs.views, *inputs.photos.values())
+    shown = [folders.get(part, {}) for folders in every for part in (*PARTS.values(), "photos")]
+    named = [pair for shapes in shown for pair in shapes.items()]
+    return sorted({(shape, text) for shape, folder in named for text in _noted(folder)})
+
+
+def _noted(folder: Path) -> list[str]:
+    manifest = folder / "manifest.json"
+    facts = json.loads(manifest.read_text(encoding="utf-8"))["facts"] if manifest.exists() else {}
+    return list(facts.get("warnings", ()))

@@ -141,6 +141,15 @@ def test_a_mask_file_wins(tmp_path, kind):
     assert ((found.mask > 127) != mask).mean() < 0.02
 
 
+def test_a_mask_of_another_shape_is_refused(tmp_path):
+    """As one is that was drawn on a photograph before its rotation flag was obeyed."""
+    rgb, mask = scene()
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    Image.fromarray(mask.T).save(tmp_path / "m.png")
+    with pytest.raises(DataError, match=r"m\.png is 60 x 80, another shape than 80 x 60"):
+        read_photograph(tmp_path / "a.png", tmp_path / "m.png")
+
+
 def bomb(side):
     """A PNG of some hundred bytes that claims side x side pixels."""
     return images.png(side, side, 8, 2, zlib.compress(bytes(100)))

@@ -91,7 +91,7 @@ def main() -> None:
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
     for place, row in enumerate(rows):
         sheet.paste(row, (0, place * row.height))
-    sheet.save(Path(__file__).parents[2] / "docs" / "images" / "predict.png", optimize=True)
+    sheet.quantize(256).save(Path(__file__).parents[2] / "docs" / "images" / "predict.png", optimize=True)
 
 
 if __name__ == "__main__":
