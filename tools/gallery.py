@@ -25,9 +25,9 @@ SETTINGS = {"sofa": "--set correspondence.sheet=23", "chair": FEWER, "plane": FE
 HEAD = """# Gallery
 
 The first goal of the method in pictures: a category's template, and how its shapes relate to it. Shapes are
-procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page: about {minutes} minutes
-of one core. `t3d template` makes the same pictures of any category. Colours are places on the template; equal
-colours correspond.
+procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page: about {minutes}
+minutes of one core. `t3d template` makes the same pictures of any category. Colours are places on the
+template; equal colours correspond.
 """
 
 TABLE = """

@@ -42,6 +42,7 @@ def reconstructions(
     from t3d.datasets.extraction import write_surface
     from t3d.datasets.formats import read_normalization, write_json
     from t3d.models.network import load
+    from t3d.report.pictures import input_image
 
     model = load(network)
     transform = read_normalization(surface / "normalization.npz")
@@ -51,7 +52,7 @@ def reconstructions(
         choices["note"] = f"there is no easy/{params.view}: fix is the middle view"
     (out / "easy").mkdir()
     for name in sorted(set(chosen.values())):
-        code = model.encode(read_image(views / "easy" / f"{name}.png")[None])[0]
+        code = model.encode(input_image(views, f"easy/{name}")[None])[0]
         values = partial(model.sdf, code=code)
         outcome = write_surface(out / "easy" / f"{name}.ply", values, params.resolution, transform)
         choices[f"easy/{name}"] = outcome
@@ -71,12 +72,3 @@ def chosen_views(folder: Path, fixed: str, rng: "np.random.Generator") -> dict[s
         raise DataError(f"{folder}: no views in it; render the shape again")
     middle = names[len(names) // 2]
     return {"fix": fixed if fixed in names else middle, "rnd": names[int(rng.integers(len(names)))]}
-
-
-def read_image(path: Path) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """Pixels (H, W, 3) of an image file."""
-    import numpy as np
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
