@@ -244,8 +244,10 @@ def code_sections(
 ) -> list[Shown]:
     """Codes of training shapes (`known`) and of `count` views of unseen ones, by network.
 
-    train, unseen: `views` folders.
+    train, unseen: `views` folders. Nothing can be compared with fewer than two unseen shapes.
     """
+    if len(unseen) < 2:
+        return []
     seen = {name: look(model.encode, unseen, count) for name, model in models.items()}
     codes = {name: np.stack(list(known[name].values())) for name in models}
     found = []
@@ -273,7 +275,7 @@ def contrast_sections(
     """The same of features before and after contrastive pre-training; none without `pretrain` folders."""
     from t3d.models.embeddings import features, pretrained
 
-    encoders = pretrained(pretrain, seed).items() if pretrain else ()
+    encoders = pretrained(pretrain, seed).items() if pretrain and len(unseen) > 1 else ()
     clouds = {name: look(partial(features, one), unseen, count)[0] for name, one in encoders}
     return cloud_sections("pre-training", clouds) if clouds else []
 
