@@ -40,7 +40,7 @@ variable = $(if $(filter undefined,$(origin $(1))),,$(1)=$(call quote,$($(1))))
 timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK,$(call variable,$(name))) \
         $(bin)/python -m benchmarks $(1))
 
-.PHONY: help setup all render sample-sdf train evaluate report test test-slow check bench docs clean
+.PHONY: help setup all render sample-sdf train evaluate report test test-slow check bench docs gallery clean
 .PHONY: bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader
 
 help: ## list the targets
@@ -90,6 +90,9 @@ bench-loader: ## training items, against reading a whole sample file per item
 
 docs: setup ## write docs/reference.md from the commands' own help
 	$(bin)/python tools/reference.py
+
+gallery: setup ## docs/gallery.md: templates of procedural sofas, chairs, planes
+	$(bin)/python tools/gallery.py
 
 clean: ## remove caches and build leftovers; the environment and the store stay
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

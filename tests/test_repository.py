@@ -19,7 +19,9 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "t3d").rglob("*.py"))
 
-TARGETS = "setup all render sample-sdf train evaluate report test test-slow check bench docs clean".split()
+TARGETS = (
+    "setup all render sample-sdf train evaluate report test test-slow check bench docs gallery clean".split()
+)
 
 CONDA_NAMES = {"dask-core": "dask", "matplotlib-base": "matplotlib", "pytorch": "torch"}
 """Packages that conda-forge calls otherwise."""
@@ -31,7 +33,7 @@ IMPORT_NAMES |= {"sklearn": "scikit-learn", "OpenGL": "pyrender"}
 CONDA_ONLY = {"python", "pip", "libusb", "libgl", "libegl", "mesalib", "libgomp", "xorg-libx11"}
 """The interpreter, and the system libraries that environment.yml brings."""
 
-PACKAGE_LINES, MODULE_LINES, FUNCTION_LINES = 11_500, 300, 40
+PACKAGE_LINES, MODULE_LINES, FUNCTION_LINES = 11_900, 300, 40
 """Most lines of code in the package (blank lines, comments and docstrings not counted), of all lines in a
 module, and of a function less its docstring."""
 

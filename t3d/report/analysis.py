@@ -17,7 +17,7 @@ from t3d.geometry.mesh import Mesh, bounds, face_areas
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.gallery import ShapeFolders
 from t3d.report.pictures import input_view
-from t3d.report.sections import Section
+from t3d.report.sections import Rows, Section, section
 from t3d.report.strip import Subject, reconstruction
 from t3d.report.summary import Score
 
@@ -28,34 +28,6 @@ Reals = NDArray[np.floating]
 
 Shown = tuple[Section, str]
 """A section of one figure, and the figure's text."""
-
-CHARTS = {
-    "codes": (
-        "Codes of shapes, {}",
-        "Training shapes by their codes, unseen ones by the mean of their views' encodings.",
-    ),
-    "views": (
-        "Views of unseen shapes, {}",
-        "t-SNE, one colour and mark per shape. Retrieval: share of views whose nearest one from another "
-        "direction is of the same shape. Silhouette: 1 for tight, separate shapes, 0 for mixed ones. "
-        "Intra, inter: mean cosines within and between shapes.",
-    ),
-    "cosines": (
-        "Cosines of pairs of views, {}",
-        "The mean of all is taken off; the less overlap, the better.",
-    ),
-    "azimuth": (
-        "Invariance against azimuth",
-        "0: the direction does not matter. 1: views differ as shapes do.",
-    ),
-    "warps": ("Warps against codes", "A dot per pair of training shapes: close codes should warp alike."),
-    "errors": (
-        "Errors of unseen shapes by direction",
-        "Dots: shapes, fixed and random view; lines: medians of bins. Table: the worst 5 %, fixed view.",
-    ),
-    "growth": ("Code book against encoder", "A code book grows with the shapes, an encoder does not."),
-}
-"""Title and caption of each figure."""
 
 AZIMUTH = "azimuth (°; 270: front, 90: back)"
 """Name of an axis, by the camera recipe's convention."""
@@ -218,29 +190,15 @@ def error_panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
     return panels
 
 
-def growth_panel(code: int, encoders: Mapping[str, int], shapes: int) -> Panel:
-    """Numbers in a code book, `code` per shape, and in each encoder, as training shapes become more."""
-    counts = np.logspace(1, 6, 16)
-    lines = [Series(f"code book, {code} per shape", counts, code * counts)]
-    lines += [Series(f"encoder of {name}", counts, np.full(16, size)) for name, size in encoders.items()]
-    here = Series(f"here: {shapes} shapes", np.array([shapes]), np.array([code * shapes]), dots=True)
-    return Panel("", "training shapes", "trained numbers", [*lines, here], "xy")
-
-
 def worst_rows(scores: Sequence[Score], subjects: Mapping[str, Subject | None]) -> list[dict[str, Any]]:
     """The worst scores, worst first, and what is wrong with each; shapes without ground truth are none."""
     known = sorted(
-        (one for one in scores if one.chamfer is not None), key=lambda one: (-(one.chamfer or 0), one.shape)
+        (-one.chamfer, one.shape, one.view, one.variant) for one in scores if one.chamfer is not None
     )
+    names = ("variant", "shape", "view", "kind", "chamfer")
     return [
-        {
-            "variant": one.variant,
-            "shape": one.shape,
-            "view": one.view,
-            "kind": flaw(subjects.get(one.shape)),
-            "chamfer": one.chamfer,
-        }
-        for one in known[: math.ceil(WORST * len(known))]
+        dict(zip(names, (variant, shape, view, flaw(subjects.get(shape)), -chamfer), strict=True))
+        for chamfer, shape, view, variant in known[: math.ceil(WORST * len(known))]
     ]
 
 
@@ -272,12 +230,9 @@ def loose_share(mesh: Mesh) -> float:
     return float(1 - areas.max() / areas.sum())
 
 
-def _shown(
-    name: str, panels: Sequence[Panel], rows: Sequence[Mapping[str, Any]] = (), about: str = ""
-) -> Shown:
-    title, caption = CHARTS[name]
-    file = f"{name}-{about.replace(' ', '-')}".rstrip("-") + ".svg"
-    return Section(title.format(about), {file: caption}, rows), chart(title.format(about), panels)
+def _shown(name: str, panels: Sequence[Panel], rows: Rows = (), about: str = "") -> Shown:
+    found = section("analysis", name, f"{name}-{about}".rstrip("-") + ".svg", rows, about)
+    return found, chart(found.title, panels)
 
 
 def code_sections(
@@ -289,8 +244,10 @@ def code_sections(
 ) -> list[Shown]:
     """Codes of training shapes (`known`) and of `count` views of unseen ones, by network.
 
-    train, unseen: `views` folders.
+    train, unseen: `views` folders. Nothing can be compared with fewer than two unseen shapes.
     """
+    if len(unseen) < 2:
+        return []
     seen = {name: look(model.encode, unseen, count) for name, model in models.items()}
     codes = {name: np.stack(list(known[name].values())) for name in models}
     found = []
@@ -318,7 +275,7 @@ def contrast_sections(
     """The same of features before and after contrastive pre-training; none without `pretrain` folders."""
     from t3d.models.embeddings import features, pretrained
 
-    encoders = pretrained(pretrain, seed).items() if pretrain else ()
+    encoders = pretrained(pretrain, seed).items() if pretrain and len(unseen) > 1 else ()
     clouds = {name: look(partial(features, one), unseen, count)[0] for name, one in encoders}
     return cloud_sections("pre-training", clouds) if clouds else []
 
@@ -336,10 +293,13 @@ def error_section(
 
 def growth_section(models: Mapping[str, "Network"], shapes: int) -> Shown:
     """Sizes of code book and encoders for `shapes` training shapes and for other numbers of them."""
-    code = len(next(iter(models.values())).mean_code)
-    sizes = {name: model.encoder_parameters for name, model in models.items()}
-    rows = [
-        {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
-        for name, size in sizes.items()
-    ]
-    return _shown("growth", [growth_panel(code, sizes, shapes)], rows)
+    code, counts = len(next(iter(models.values())).mean_code), np.logspace(1, 6, 16)
+    lines, rows = [Series(f"code book, {code} per shape", counts, code * counts)], []
+    for name, model in models.items():
+        size = model.encoder_parameters
+        lines.append(Series(f"encoder of {name}", counts, np.full(16, size)))
+        rows.append(
+            {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
+        )
+    lines.append(Series(f"here: {shapes} shapes", np.array([shapes]), np.array([code * shapes]), dots=True))
+    return _shown("growth", [Panel("", "training shapes", "trained numbers", lines, "xy")], rows)

@@ -15,7 +15,7 @@ from t3d.geometry.mesh import Mesh, bounds
 from t3d.report.figures import SERIES
 from t3d.report.gallery import ANGLES
 from t3d.report.pictures import around, draw, place_colors, warped
-from t3d.report.sections import Section
+from t3d.report.sections import Section, section
 from t3d.report.strip import Tile
 
 if TYPE_CHECKING:
@@ -35,32 +35,6 @@ GRID = 32
 
 WAYS = ("through the template", "in the unit frame")
 """Where a point's counterpart on another shape is looked for: the nearest one there."""
-
-PICTURES = {
-    "sheet": (
-        "Training shapes on their template",
-        "True shapes; colours say where the network puts a place.",
-    ),
-    "steps": (
-        "From a shape to the template",
-        "A true shape, its points after each supervised step, the template.",
-    ),
-    "transfer": (
-        "Parts carried from one shape to another",
-        "Each place takes the part of the nearest point of the first shape. {parts} "
-        "Label agreement: share of points that get their own part, of parts on both shapes. Cycle error: how "
-        "far from its start a point comes back on average, in unit-frame lengths.",
-    ),
-    "mean": (
-        "The template against the mean",
-        "The template, the mean code's shape, the zero level of the mean distance. IoU: of the insides.",
-    ),
-    "between": (
-        "Between two shapes",
-        "Shapes of the codes on the straight line from one shape's to another's.",
-    ),
-}
-"""Title and caption of each picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +163,7 @@ class Artist:
     def pictures(
         self, members: Sequence[Member], shown: int, sheet: Mapping[str, Path], codes: Mapping[str, "Floats"]
     ) -> Iterator[tuple[str, list[list[Tile]]]]:
-        """Name and rows of tiles of each of `PICTURES`, with `shown` members or pairs of them.
+        """Name and rows of tiles of each picture, with `shown` members or pairs of them.
 
         sheet: `mesh` folders of the shapes shown together; codes: theirs.
         """
@@ -267,9 +241,7 @@ def pair_summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def sections(members: Sequence[Member], network: "Network", names: Sequence[str]) -> list[Section]:
     """The sections of the stage's pictures with their tables; names: of the parts."""
     parts = ", ".join(f"{name} {color}" for name, color in zip(names, list(PARTS) * len(names), strict=False))
-    codes = [one.code for one in members]
-    tables = {"transfer": pair_summary(pair_rows(members)), "mean": overlaps(codes, network)}
-    return [
-        Section(title, {f"{name}.png": text.format(parts=parts)}, tables.get(name, ()))
-        for name, (title, text) in PICTURES.items()
-    ]
+    overlap_rows = overlaps([one.code for one in members], network)
+    tables = {"transfer": pair_summary(pair_rows(members)), "mean": overlap_rows}
+    names = ("sheet", "steps", "transfer", "mean", "between")
+    return [section("correspondence", one, f"{one}.png", tables.get(one, ()), parts) for one in names]

@@ -95,7 +95,9 @@ def _draw(axes: "Axes", one: Series, number: int) -> None:
     shared: Any = {"color": color, "label": one.name.replace("_", " ")}
     if one.dots:
         mark = _MARKS[(number + turn) % len(_MARKS)]
-        axes.scatter(one.x[there], one.y[there], s=12, alpha=0.6, lw=0, marker=mark, **shared)
+        axes.scatter(
+            one.x[there], one.y[there], s=12 if len(one.x) > 1 else 40, alpha=0.6, lw=0, marker=mark, **shared
+        )
         return
     dash = _DASHES[(turn or number) % len(_DASHES)]
     size = 3.5 if there.sum() < 16 else 0

@@ -6,6 +6,7 @@ report and the gallery read them back.
 
 import csv
 import json
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from t3d.report.pictures import data_uri
 
 SECTIONS = "sections.json"
 
+Rows = Sequence[Mapping[str, Any]]
+"""A table: plain values by the name of their column."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -26,7 +30,13 @@ class Section:
 
     title: str
     figures: Mapping[str, str]
-    rows: Sequence[Mapping[str, Any]] = ()
+    rows: Rows = ()
+
+
+def section(part: str, name: str, file: str, rows: Rows = (), about: str = "") -> Section:
+    """A section of one figure, with title and caption from `captions.toml`, `about` where they say {}."""
+    words = tomllib.loads(Path(__file__).with_name("captions.toml").read_text(encoding="utf-8"))[part][name]
+    return Section(words["title"].format(about), {file: words["text"].format(about)}, rows)
 
 
 def write_sections(folder: Path, sections: Sequence[Section]) -> None:

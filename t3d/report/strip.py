@@ -101,6 +101,8 @@ def strip_png(tiles: Sequence[Tile], size: int = 256, columns: int = 0) -> bytes
         if tile.picture is not None:
             image = Image.fromarray(on_white(tile.picture)).resize((size, size), Image.Resampling.LANCZOS)
             sheet.paste(image, (left, top))
+        elif tile.note:
+            pen.text((left + size / 2, top + size / 2), tile.note, "#444444", font, anchor="mm")
         place = (left + 0.5 * size, top + size + size // 32)
         pen.text(place, tile.caption, "#444444", font, anchor="ma")
     buffer = io.BytesIO()

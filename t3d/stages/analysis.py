@@ -49,6 +49,7 @@ def analysis(
         {shape: views[part][shape] for shape in evenly(sorted(views[part]), count)}
         for part, count in (("train", params.shapes), ("test", params.unseen))
     )
+    unseen = {shape: folder for shape, folder in unseen.items() if len([*folder.glob("easy/*.png")]) > 1}
     known = {
         name: shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
         for name, model in models.items()

@@ -112,6 +112,23 @@ def test_both_solutions_are_scored_side_by_side(chain):
     assert methods == {"s1", "s2-simclr", *baselines}
 
 
+def test_template_and_analysis_leave_figures_that_are_not_empty(chain):
+    count = {"correspondence/_all/s1-*": 5, "correspondence/_all/s2-simclr-*": 5, "analysis/_all/*": 10}
+    for pattern, figures in count.items():
+        (folder,) = chain.glob(f"work/sofa/{pattern}")
+        named = [
+            name for one in json.loads((folder / "sections.json").read_text()) for name in one["figures"]
+        ]
+        assert len(named) == figures
+        assert all((folder / name).stat().st_size > 1000 for name in named)
+
+
+def test_one_shape_of_each_part_is_enough(chain):
+    """Nothing can be compared then, and the report is made all the same."""
+    assert made_by(chain, "run", "--limit", "1") >= {"correspondence", "analysis", "report"}
+    assert t3d(chain, "run", "--workers", "0", "--limit", "1", "--solution", "1")["failures"] == []
+
+
 def test_another_pre_training_keeps_all_the_rest(chain):
     """And the one without any is an encoder like the others, not yet trained."""
     more = ("run", "--contrastive", "simclr,none")
