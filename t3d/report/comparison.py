@@ -8,8 +8,8 @@ from t3d.datasets.published import Published
 from t3d.datasets.published import rows as published
 from t3d.report.tables import CHOICES, DASH, Cell, Figure, Table, figure_of, rescaled
 
-SHORT = {"fix": "fix", "rnd": "rnd"}
-"""View choices of the slides' tables, and what they call them."""
+SHOWN = ("fix", "rnd")
+"""View choices of the slides' tables."""
 
 
 def comparison_tables(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
@@ -104,7 +104,7 @@ def _solutions(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
                 for key in ("mean", "median"):
                     name = next(iter(row["metrics"])) if row else ""
                     figures.append(figure_of(one, row, name, key) if one and row else DASH)
-            cells.append((f"{_solution(variant)} ({SHORT[choice]})", label, *figures))
+            cells.append((f"{_solution(variant)} ({choice})", label, *figures))
         heads = [f"{category} {key}" for category in found for key in ("mean", "median")]
         if cells:
             tables.append(Table(f"Solutions, {label}", ("", "protocol", *heads), tuple(cells)))
@@ -122,5 +122,5 @@ def _of_networks(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         for row in rows
         if row["method"] == row["variant"]
         and (row["part"], row["level"]) == ("test", "easy")
-        and row["choice"] in SHORT
+        and row["choice"] in SHOWN
     ]
