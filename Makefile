@@ -87,6 +87,7 @@ bench-mesh: ## mesh extraction, against a dense grid and the octree rule
 bench-decode: ## distances from the network, against the network as published
 bench-train: ## a step of phase 1, against the network and losses as published
 bench-loader: ## training items, against reading a whole sample file per item
+bench-score: ## a hundred damaged copies of DATA's meshes scored, against the time it may take
 
 docs: setup ## write docs/reference.md from the commands' own help
 	$(bin)/python tools/reference.py
