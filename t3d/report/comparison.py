@@ -43,11 +43,13 @@ def _beside(category: str, metrics: Mapping[str, Any]) -> list[Table]:
 
 
 def _own(like: Published, metrics: Mapping[str, Any]) -> "list[tuple[tuple[str, ...], Figure, Figure]]":
-    """Own scores in the protocol of a published one, or converted as near to it as is exact; or none."""
+    """Own scores in the protocol of a published one, or converted as near to it as is exact; or none, as
+    where the own protocol was kept to approximately only.
+    """
     rule = like.own
     found: list[tuple[tuple[str, ...], Figure, Figure]] = []
     for one in metrics["protocols"]:
-        if not rule or one["protocol"] != rule["protocol"]:
+        if one["protocol"] != rule.get("protocol") or one["approximate"]:
             continue
         for row in _of_networks(one["rows"]):
             keys = ("mean_evaluated", "median_evaluated") if rule.get("drop") else ("mean", "median")
@@ -73,14 +75,8 @@ def _table(
         for name in protocols:
             figures += [mean, median] if name == mean.protocol else [DASH, DASH]
         cells.append((method, protocol, *figures, *rest))
-    columns = (
-        "method",
-        "protocol",
-        *("mean", "median") * len(protocols),
-        "test shapes",
-        "certainty",
-        "source",
-    )
+    heads = ["mean", "median"] * len(protocols)
+    columns = ("method", "protocol", *heads, "test shapes", "certainty", "source")
     return Table(title, columns, tuple(cells), notes)
 
 
