@@ -41,7 +41,7 @@ timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK,$(call variable,$
         $(bin)/python -m benchmarks $(1))
 
 .PHONY: help setup all render sample-sdf train evaluate report test test-slow check bench docs gallery clean
-.PHONY: bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader
+.PHONY: bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -78,7 +78,7 @@ check: setup ## format, lint, types, import directions, reference page: what CI 
 bench: setup ## both sides of every speed figure, timed on this machine
 	$(bin)/python -m benchmarks $(ARGS)
 
-bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader: setup
+bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score: setup
 	$(call timed,$(if $(filter %-mesh,$@),surface,$(@:bench-%=%)))
 
 bench-sdf: ## signed distances of DATA's meshes, against mesh-to-sdf
@@ -87,6 +87,7 @@ bench-mesh: ## mesh extraction, against a dense grid and the octree rule
 bench-decode: ## distances from the network, against the network as published
 bench-train: ## a step of phase 1, against the network and losses as published
 bench-loader: ## training items, against reading a whole sample file per item
+bench-score: ## a hundred damaged copies of DATA's meshes scored, against the time it may take
 
 docs: setup ## write docs/reference.md from the commands' own help
 	$(bin)/python tools/reference.py

@@ -8,8 +8,8 @@ from t3d.datasets.published import Published
 from t3d.datasets.published import rows as published
 from t3d.report.tables import CHOICES, DASH, Cell, Figure, Table, figure_of, rescaled
 
-SHORT = {"fix": "fix", "rnd": "rnd"}
-"""View choices of the slides' tables, and what they call them."""
+SHOWN = ("fix", "rnd")
+"""View choices of the slides' tables."""
 
 
 def comparison_tables(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
@@ -43,11 +43,13 @@ def _beside(category: str, metrics: Mapping[str, Any]) -> list[Table]:
 
 
 def _own(like: Published, metrics: Mapping[str, Any]) -> "list[tuple[tuple[str, ...], Figure, Figure]]":
-    """Own scores in the protocol of a published one, or converted as near to it as is exact; or none."""
+    """Own scores in the protocol of a published one, or converted as near to it as is exact; or none, as
+    where the own protocol was kept to approximately only.
+    """
     rule = like.own
     found: list[tuple[tuple[str, ...], Figure, Figure]] = []
     for one in metrics["protocols"]:
-        if not rule or one["protocol"] != rule["protocol"]:
+        if one["protocol"] != rule.get("protocol") or one["approximate"]:
             continue
         for row in _of_networks(one["rows"]):
             keys = ("mean_evaluated", "median_evaluated") if rule.get("drop") else ("mean", "median")
@@ -73,14 +75,8 @@ def _table(
         for name in protocols:
             figures += [mean, median] if name == mean.protocol else [DASH, DASH]
         cells.append((method, protocol, *figures, *rest))
-    columns = (
-        "method",
-        "protocol",
-        *("mean", "median") * len(protocols),
-        "test shapes",
-        "certainty",
-        "source",
-    )
+    heads = ["mean", "median"] * len(protocols)
+    columns = ("method", "protocol", *heads, "test shapes", "certainty", "source")
     return Table(title, columns, tuple(cells), notes)
 
 
@@ -104,7 +100,7 @@ def _solutions(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
                 for key in ("mean", "median"):
                     name = next(iter(row["metrics"])) if row else ""
                     figures.append(figure_of(one, row, name, key) if one and row else DASH)
-            cells.append((f"{_solution(variant)} ({SHORT[choice]})", label, *figures))
+            cells.append((f"{_solution(variant)} ({choice})", label, *figures))
         heads = [f"{category} {key}" for category in found for key in ("mean", "median")]
         if cells:
             tables.append(Table(f"Solutions, {label}", ("", "protocol", *heads), tuple(cells)))
@@ -122,5 +118,5 @@ def _of_networks(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         for row in rows
         if row["method"] == row["variant"]
         and (row["part"], row["level"]) == ("test", "easy")
-        and row["choice"] in SHORT
+        and row["choice"] in SHOWN
     ]

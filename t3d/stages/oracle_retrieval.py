@@ -46,9 +46,8 @@ def oracle_retrieval(
     seed = int(rng.integers(2**32))
 
     def cloud(folder: Path) -> Any:
-        return tree(
-            surface_points(read_ply(folder / "mesh.ply"), params.points, np.random.default_rng(seed))[0]
-        )
+        shape = read_ply(folder / "mesh.ply")
+        return tree(surface_points(shape, params.points, np.random.default_rng(seed))[0])
 
     def search(item: tuple[str, Path]) -> tuple[str, dict[str, Any]]:
         shape, folder = item
@@ -62,9 +61,7 @@ def oracle_retrieval(
         return shape, {"shape": best, "chamfer": far[best]} if best else {}
 
     with ThreadPoolExecutor(threads) as pool:  # the search for nearest points lets other threads run
-        train = sorted(mesh.get("train", {}).items())
-        known = dict(zip(dict(train), pool.map(cloud, dict(train).values()), strict=True))
-        wanted = [item for shapes in surface.values() for item in sorted(shapes.items())]
-        found = dict(pool.map(search, wanted))
+        known = dict(zip(mesh["train"], pool.map(cloud, mesh["train"].values()), strict=True))
+        found = dict(pool.map(search, [item for shapes in surface.values() for item in shapes.items()]))
     write_json(out / "retrieval.json", found)
     return {"shapes": len(found), "searched": len(known)}

@@ -98,21 +98,18 @@ def scores(
     from t3d.datasets.formats import read_json
     from t3d.geometry.protocols import chosen
     from t3d.report.results import compare, write
-    from t3d.report.summary import with_floors
     from t3d.report.tables import score_tables
 
-    folders = {**retrieval, "": oracle_retrieval}
-    retrieved = {variant: read_json(folder / "retrieval.json") for variant, folder in folders.items()}
+    found = {**retrieval, "": oracle_retrieval}.items()
+    retrieved = {variant: read_json(folder / "retrieval.json") for variant, folder in found}
     inputs = Inputs(reconstructions, oracle_code, mesh, surface, template, retrieved, failures)
     protocols, seed = chosen(params.protocols, params.skip), int(rng.integers(2**32))
     parts = read_json(split / "split.json")
     wanted = [(part, shape) for part, name in PARTS.items() for shape in parts[name]]
-    measured = {(part, shape) for part, name in PARTS.items() for shape in with_floors(parts[name])}
     views = {variant: _views(shapes) for variant, shapes in reconstructions.items()}
 
     def scored(who: tuple[str, str]) -> "list[Score]":
-        attempts = list(_attempts(inputs, *who, views))
-        return _scores(inputs, who, attempts, protocols, seed, who in measured)
+        return _scores(inputs, who, [*_attempts(inputs, *who, views)], protocols, seed)
 
     with ThreadPoolExecutor(threads) as pool:  # the search for nearest points lets other threads run
         rows = [row for found in pool.map(scored, wanted) for row in found]
@@ -214,13 +211,12 @@ def _scores(
     attempts: Sequence[Attempt],
     protocols: "Sequence[Protocol]",
     seed: int,
-    floors: bool,
 ) -> "list[Score]":
     """Scores of a shape's attempts; a mesh that stands for several is scored once."""
     from t3d.report.summary import subjects
 
     part, shape = who
-    found = subjects(protocols, shape, seed, lambda: _truth(inputs, part, shape), floors)
+    found = subjects(protocols, shape, seed, lambda: _truth(inputs, part, shape), True)
     read = {(one.file, one.reason): _prediction(one, inputs, part, shape) for one in attempts}
     scored = [{key: subject.score(body) for key, body in read.items()} for subject in found]
     return [

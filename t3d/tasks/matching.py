@@ -147,9 +147,10 @@ def _points_only(path: Path) -> Cloud | None:
     if not parts or any(len(getattr(part, "faces", ())) for part in parts):
         return None
     points = np.concatenate([np.asarray(part.vertices, dtype=np.float64) for part in parts])
-    rows = parts[0].metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
+    rows = parts[0].metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
+    names = rows if isinstance(rows, dict) else rows.dtype.names or ()  # of a text file: columns by name
     normals = None
-    if len(parts) == 1 and rows is not None and {"nx", "ny", "nz"} <= set(rows.dtype.names or ()):
+    if len(parts) == 1 and {"nx", "ny", "nz"} <= set(names):
         normals = np.stack([np.ravel(rows[axis]) for axis in ("nx", "ny", "nz")], axis=1).astype(np.float64)
     return _checked(Cloud(points, normals), path) if len(points) else None
 

@@ -73,7 +73,7 @@ class _Child:
     def kill(self) -> None:
         """End it, whatever it does."""
         os.kill(self.process, signal.SIGKILL)
-        self.pool.shutdown(wait=False)
+        self.pool.shutdown()
 
 
 def _process(_function: Callable[..., Any]) -> int:

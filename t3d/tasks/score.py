@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -104,15 +104,11 @@ def _again(job: Job, reason: str, limit: float | None) -> list[Score]:
 
 def score_shape(job: Job) -> list[Score]:
     """Scores of one shape, by protocol and view; whatever is wrong with its files is in them."""
-    try:
-        bodies = _truths(job)
-        found = subjects(job.protocols, job.match.shape, job.seed, lambda: bodies, job.floor)
-        read = [_prediction(job, file, bodies[0]) for _, file in job.match.predictions]
-    except Exception as error:
-        found = subjects(job.protocols, job.match.shape, job.seed, partial(_raise, error), False)
-        read = ["" for _ in job.match.predictions]
-    views = [view for view, _ in job.match.predictions]
-    return [one.score(made, view) for one in found for view, made in zip(views, read, strict=True)]
+    load = cache(lambda: _truths(job))
+    found = subjects(job.protocols, job.match.shape, job.seed, load, job.floor)
+    lost = all(one.truth is None for one in found)
+    read = [(view, "" if lost else _prediction(job, file, load()[0])) for view, file in job.match.predictions]
+    return [one.score(made, view) for one in found for view, made in read]
 
 
 def _truths(job: Job) -> tuple[Body, Body | None, Body | None]:
@@ -120,10 +116,6 @@ def _truths(job: Job) -> tuple[Body, Body | None, Body | None]:
         raise DataError(job.lost or "no ground truth for it")
     points, mesh = (Body(load_shape(file)) if file else None for file in job.own)
     return Body(load_shape(job.match.truth)), points, mesh
-
-
-def _raise(error: Exception) -> tuple[Body, Body | None, Body | None]:
-    raise error
 
 
 def _prediction(job: Job, file: Path | None, body: Body) -> Body | str:

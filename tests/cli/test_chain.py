@@ -24,7 +24,7 @@ SMALL = {
     "network_s2.hidden": 16, "network_s2.width": 16, "network_s2.depth": 2, "network_s2.iterations": 5,
     "network_s2.scenes": 4, "network_s2.points": 200, "reconstructions.resolution": 24,
     "oracle_code.iterations": 3, "oracle_code.points": 100, "oracle_code.resolution": 24,
-    "scores.skip": "iou,surface,emd", "scores.resamples": 100, "retrieval.views": 2,
+    "scores.protocols": "deepsdf", "scores.resamples": 100, "retrieval.views": 2,
     "template.resolution": 24, "template.mean_resolution": 24, "report.shapes": 2,
     "report.picture": 64, "correspondence.picture": 32, "correspondence.between": 16,
     "correspondence.sheet": 2, "correspondence.compared": 3, "correspondence.shown": 1, "labels.count": 200,

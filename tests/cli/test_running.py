@@ -3,7 +3,7 @@
 import pytest
 
 from t3d.cli.project import PACKAGE
-from t3d.cli.running import exit_status, stage_commands
+from t3d.cli.running import _show, exit_status, stage_commands
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.settings import Layer, resolve
 from t3d.pipeline.stage import stages_of
@@ -50,3 +50,11 @@ def test_help_names_the_stages_where_they_differ():
     assert " network_s2: " in texts["own_levels"]
     assert not texts["own_hue"].startswith("network")
     assert len({option.name for option in train.params}) == len(train.params)
+
+
+def test_tables_of_scores_are_shown_in_the_terminal(tmp_path, capsys):
+    _show(tmp_path)
+    assert capsys.readouterr().out == ""
+    (tmp_path / "table.md").write_text("| s1 | 4 | 1 | 3 | 0 |")
+    _show(tmp_path)
+    assert "| s1 | 4 | 1 | 3 | 0 |" in capsys.readouterr().out

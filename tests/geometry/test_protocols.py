@@ -7,7 +7,17 @@ from t3d.cli.score import NAMES
 from t3d.errors import UsageError
 from t3d.geometry.evaluation import KINDS
 from t3d.geometry.frames import FRAMES
-from t3d.geometry.protocols import DEEPSDF, DISN, P2M, PROTOCOLS, T3D_V1, WHAT3D, Metric, find_protocol
+from t3d.geometry.protocols import (
+    DEEPSDF,
+    DISN,
+    P2M,
+    PROTOCOLS,
+    T3D_V1,
+    WHAT3D,
+    Metric,
+    chosen,
+    find_protocol,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -58,3 +68,16 @@ def test_the_page_has_a_section_with_the_source_of_every_protocol():
         assert f"## `{name}`" in text
         for file in re.findall(r"[\w/]+\.(?:py|cpp)", protocol.source):
             assert file in text, file
+
+
+def test_protocols_are_chosen_by_name_without_what_costs_too_much():
+    one, two = chosen(["t3d-v1", "deepsdf", "t3d-v1"], ["iou", "surface", "emd"])
+    assert [metric.name for metric in two.metrics] == ["chamfer-l2"]
+    assert {metric.kind for metric in T3D_V1.metrics} - {metric.kind for metric in one.metrics} == {
+        "iou",
+        "surface",
+    }
+    assert (one.label, one.prediction) == (T3D_V1.label, T3D_V1.prediction)
+    for names, skipped in (([], []), (["deepsdf"], ["emd", "chamfer"]), (["nobody"], [])):
+        with pytest.raises(UsageError):
+            chosen(names, skipped)

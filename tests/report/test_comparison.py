@@ -24,8 +24,8 @@ def metrics(factor=1.0):
     ]
     others = [row("s1", "fix", 9.0, level="hard"), row("s1", "fix", 9.0, part="train"), row("s1", "all", 9.0)]
     others.append(row("s1", "fix", 9.0, method="template"))
-    one = {"protocol": "deepsdf", "label": "deepsdf v1", "rows": rows + others}
-    foreign = {"protocol": "t3d-v1", "label": "t3d-v1", "rows": rows}
+    one = {"protocol": "deepsdf", "label": "deepsdf v1", "rows": rows + others, "approximate": []}
+    foreign = {"protocol": "t3d-v1", "label": "t3d-v1", "rows": rows, "approximate": []}
     return {"protocols": [one, foreign]}
 
 
@@ -55,6 +55,15 @@ def test_another_scale_is_converted_into_a_column_of_its_own(tables):
     texts = {cells[0]: cells for cells in table.texts()}
     assert texts["Mesh R-CNN (light, pretty)"][2:6] == ["0.400", "–", "–", "–"]
     assert float(texts["t3d, s1, fixed view"][4]) == pytest.approx(2 * 0.57**2, abs=1e-3), "penalised"
+
+
+def test_what_was_only_approximate_stands_beside_nothing():
+    run = metrics()
+    run["protocols"][0].update(
+        label="deepsdf~ v1", approximate=["8 ground truths are clouds of another size"]
+    )
+    for table in comparison_tables({"chair": run}):
+        assert not any(cells[0].startswith("t3d") for cells in table.texts())
 
 
 @pytest.mark.parametrize("protocol", ["disn", "onet"])

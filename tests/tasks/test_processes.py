@@ -25,6 +25,19 @@ def test_a_crash_costs_its_own_item_only():
     assert isinstance(found[2], DataError)
 
 
+def sleepy(number):
+    time.sleep(60 * (number == 2))
+    return number
+
+
+def test_what_takes_too_long_costs_its_own_item_only():
+    started = time.monotonic()
+    found = list(each(sleepy, [1, 2, 3], 1, [None, 0.5, 30.0]))
+    assert time.monotonic() - started < 50, "it was not waited for"
+    assert (found[0], found[2]) == (1, 3)
+    assert str(found[1]) == "it took longer than 0.5 s (--timeout)"
+
+
 def test_results_come_in_order_from_children_of_one_thread_each():
     found = list(each(slow_first, range(6), 2))
     assert [number for number, _, _ in found] == list(range(6))

@@ -1,7 +1,10 @@
 """A small set with everything that can be wrong in it, scored in this process and in children."""
 
 import csv
+import json
 import os
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +101,71 @@ def test_a_rerun_gives_the_same_digits_in_children_and_beside_other_shapes(folde
     (folders[1] / "s11.ply").unlink()
     fewer = {row.shape: row.values for row in scored(folders, (WHAT3D,))[0]}
     assert all(fewer[row.shape] == row.values for row in rows if row.shape != "s11")
+
+
+def slow(job):
+    time.sleep(60 * (job.match.shape == "s05" and not job.lost))
+    return task.score_shape(job)
+
+
+def test_a_search_beyond_the_limit_is_one_recorded_failure(folders, monkeypatch):
+    jobs = jobs_of((*folders, None), (None, None), (WHAT3D,), 0)
+    inner = task.each
+    monkeypatch.setattr(task, "each", lambda _, *rest: inner(slow, *rest))
+    rows = {row.shape: row for row in run(jobs[4:7], 1, lambda: None, 12.0)}
+    assert rows["s05"].status == "failed"
+    assert rows["s05"].reason == "it took longer than 12 s (--timeout)"
+    assert rows["s05"].values["f@0.2"] == 0.0
+    assert {row.status for shape, row in rows.items() if shape != "s05"} == {"ok"}
+
+
+def not_numbers(path):
+    mesh = box()
+    write_ply(path, Mesh(np.where(mesh.vertices > 0.3, np.nan, mesh.vertices), mesh.faces))
+
+
+def without_area(path):
+    write_ply(path, Mesh(CORNERS * [1.0, 0.0, 0.0], np.array(FACES)))
+
+
+def one_point(path):
+    path.write_text(
+        "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\n"
+        "end_header\n0.1 0.2 0.3\n"
+    )
+
+
+def few_points(path):
+    write_ply(path, box())
+    np.savez(path.with_suffix(".npz"), points=np.random.default_rng(0).random((77, 3)))
+    path.unlink()
+
+
+ODD = {"not_numbers": "failed", "without_area": "failed", "one_point": "ok", "few_points": "ok"}
+
+
+@pytest.mark.parametrize("protocol", [T3D_V1, DEEPSDF, WHAT3D], ids=lambda protocol: protocol.name)
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_files_are_answered_or_recorded_on_either_side(tmp_path, odd, protocol):
+    few = replace(
+        protocol,
+        prediction=replace(protocol.prediction, count=2000),
+        truth=replace(protocol.truth, count=2000),
+        metrics=tuple(metric for metric in protocol.metrics if metric.kind != "emd"),
+    )
+    globals()[odd](tmp_path / "odd.ply")
+    write_ply(tmp_path / "good.ply", box())
+    (file,) = tmp_path.glob("odd.*")
+    (row,), _ = scored((file, tmp_path / "good.ply"), (few,))
+    assert row.status == ODD[odd], row.reason
+    known = [value for value in row.values.values() if value is not None]
+    assert known
+    assert np.isfinite(known).all()
+    assert bool(row.reason) == (row.status == "failed")
+    (row,), result = scored((tmp_path / "good.ply", file), (few,))
+    frameless = odd == "one_point" and protocol is T3D_V1
+    assert row.status == ("no ground truth" if ODD[odd] == "failed" or frameless else "ok"), row.reason
+    json.dumps(result, allow_nan=False)
 
 
 def crashing(job):
