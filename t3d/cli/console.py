@@ -1,10 +1,12 @@
 """What people see: messages, the live table of a run, plain lines where there is no terminal."""
 
 import logging
+import re
+import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +14,7 @@ import click
 
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
+from t3d.pipeline.store import Failure
 
 PLAIN_EVERY = 10.0
 """Seconds between plain progress lines of one node."""
@@ -206,14 +209,38 @@ def size(count: float) -> str:
     return f"{count:.3g} TB"
 
 
-def grouped(pairs: Iterable[tuple[str, str]], most: int = 4) -> list[str]:
-    """Lines `reason: 12 (a, b, c, d, ...)` out of (shape, reason) pairs, the commonest reason first."""
-    by_reason: dict[str, list[str]] = {}
+def grouped(pairs: Iterable[tuple[str, str]], most: int = 4, lines: int = 15) -> list[str]:
+    """Lines `reason: 12 (a, b, c, d, ...)` out of (shape, reason) pairs, the commonest reason first.
+
+    Reasons that differ in paths and numbers only are one; beyond so many lines, the rest is counted.
+    """
+    by_reason: dict[str, list[tuple[str, str]]] = {}
     for shape, reason in pairs:
-        by_reason.setdefault(reason, []).append(shape)
-    lines = []
-    for reason, shapes in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
-        named = ", ".join(shape for shape in shapes[:most] if shape)
-        more = ", ..." if len(shapes) > most else ""
-        lines.append(f"{reason}: {len(shapes)}" + (f" ({named}{more})" if named else ""))
+        by_reason.setdefault(re.sub(r"\S*[\d/]\S*", "...", reason), []).append((shape, reason))
+    told = sorted(by_reason.values(), key=lambda found: (-len(found), found[0][1]))
+    text = [_group(found, most) for found in told[:lines]]
+    rest = sum(map(len, told[lines:]))
+    return [*text, f"{len(told) - lines} other reasons: {rest}"] if rest else text
+
+
+def _group(found: list[tuple[str, str]], most: int) -> str:
+    reason = found[0][1] + (" and the like" if len({reason for _, reason in found}) > 1 else "")
+    named = ", ".join(shape for shape, _ in found[:most] if shape)
+    more = ", ..." if len(found) > most else ""
+    return f"{reason}: {len(found)}" + (f" ({named}{more})" if named else "")
+
+
+def invocation() -> str:
+    """The command as it was given."""
+    return shlex.join(["t3d", *sys.argv[1:]])
+
+
+def losses(failures: Collection[Failure], command: str) -> list[str]:
+    """Lines about failures, by reason, and the commands that go on from there."""
+    lines = grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures)
+    if any(one.kind != "data" for one in failures):
+        lines.append(f"accidents are tried again by the same command: {command}")
+    if any(one.kind == "data" for one in failures):
+        retry = command if "--retry-failed" in command else f"{command} --retry-failed"
+        lines.append(f"a mended file is tried again of itself, data failures of other causes by: {retry}")
     return lines

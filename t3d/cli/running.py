@@ -10,14 +10,14 @@ from typing import Any
 
 import click
 
-from t3d.cli.console import duration, grouped, say, size, watch_of
+from t3d.cli.console import duration, grouped, invocation, losses, say, size, watch_of
 from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
 from t3d.errors import UsageError
-from t3d.pipeline.graph import Node
+from t3d.pipeline.graph import ItemId, Node
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan, Project, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
-from t3d.pipeline.runs import write_run
+from t3d.pipeline.runs import RunLog, write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
 from t3d.pipeline.task import failures_of
@@ -134,8 +134,7 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
         explain(planned)
         return
     execution = execution_of(options)
-    with watch_of(planned, execution.workers, options["quiet"] or not planned.todo) as watch:
-        outcomes = run(planned, execution, watch)
+    outcomes = _watched(planned, execution, settings, options["quiet"])
     path = write_run(planned, outcomes, settings.record())
     status = summarise(planned, outcomes, targets, options["max_failures"])
     seconds = time.monotonic() - started
@@ -145,6 +144,20 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
     if options["as_json"]:
         click.echo(json.dumps(_machine_readable(outcomes, targets, path, seconds, status)))
     raise SystemExit(status)
+
+
+def _watched(planned: Plan, execution: Execution, settings: Settings, quiet: bool) -> dict[ItemId, Outcome]:
+    """Run the plan before the user's eyes, and take down what happens."""
+    if not planned.todo:
+        return dict(planned.decided)
+    log = RunLog(planned, settings.record(), invocation())
+    with watch_of(planned, execution.workers, quiet) as watch, log:
+
+        def tell(news: Outcome | Mapping[str, Any]) -> None:
+            log(news)
+            watch(news)
+
+        return run(planned, execution, tell)
 
 
 def announce(settings: Settings) -> None:
@@ -192,7 +205,7 @@ def _why_lost(outcome: Outcome) -> str:
 def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], targets: list[Node], most: int | None) -> int:
     """Print failures by reason and what was made; the exit status."""
     failures = failures_of(outcomes.values())
-    for line in grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures):
+    for line in losses(failures, invocation()):
         say(line)
     names = {node.name for node in targets}
     for outcome in outcomes.values():

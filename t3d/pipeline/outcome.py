@@ -14,7 +14,10 @@ Wire = Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item; `failures` are all those at or above it, its own included."""
+    """What became of one item; `failures` are all those at or above it, its own included.
+
+    seconds, memory (the most bytes held at once), host: what it took, and where.
+    """
 
     node: str
     shape: str
@@ -24,6 +27,8 @@ class Outcome:
     digest: str = ""
     failures: tuple[Failure, ...] = ()
     seconds: float = 0.0
+    memory: int = 0
+    host: str = ""
 
     @property
     def there(self) -> bool:

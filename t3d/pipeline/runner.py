@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from t3d.errors import UsageError
+from t3d.errors import T3dError, UsageError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.isolate import STOPPING, child_of_this_thread, kill_children
+from t3d.pipeline.keys import seed_of
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
-from t3d.pipeline.task import Task, look_up, make
+from t3d.pipeline.store import Failure
+from t3d.pipeline.task import Task, failures_of, look_up, make
+
+log = logging.getLogger(__name__)
 
 TOPIC = "t3d"
 CONNECT_SECONDS = 15
@@ -77,11 +81,24 @@ def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId,
     with _client(execution) as client:
         client.subscribe_topic(TOPIC, lambda event: watch(_without_worker(event[1])))
         futures = _submit(plan, execution, client)
-        names = {future: id_ for id_, future in futures.items()}
-        for future, outcome in as_completed(list(names), with_results=True):
-            outcomes[names[future]] = outcome
-            watch(outcome)
+        tasks = {futures[task.id]: task for task in plan.todo}
+        for future, result in as_completed(list(tasks), with_results=True, raise_errors=False):
+            task = tasks[future]
+            if future.status in ("cancelled", "lost"):
+                where = f"--scheduler {execution.scheduler}" if execution.scheduler else "the cluster"
+                raise T3dError(f"{where}: gone in the middle of the run; the same command goes on from there")
+            outcomes[task.id] = result if future.status == "finished" else _lost(task, result[1], outcomes)
+            watch(outcomes[task.id])
     return outcomes
+
+
+def _lost(task: Task, error: BaseException, outcomes: Mapping[ItemId, Outcome]) -> Outcome:
+    """The outcome of an item whose workers died one after another, or which reads such an item."""
+    missing = [outcomes[id_] for id_ in task.upstream if id_ in outcomes and not outcomes[id_].there]
+    if missing:
+        return Outcome(*task.id, "blocked", failures=failures_of(missing))
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return Outcome(*task.id, "failed", failures=(Failure(task.shape, task.stage, "infra", reason),))
 
 
 def _without_worker(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,10 +124,18 @@ def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
             (stage.timeout, execution.memory),
             key=f"{task.id[0]}-{task.shape}-{run_id}",
             pure=False,
-            priority=10 if task.shape else 0,  # what takes the whole machine waits for the small things
+            priority=_priority(task, run_id),
             resources={stage.resource: 1} if stage.resource and trains else None,
         )
     return futures
+
+
+def _priority(task: Task, run_id: str) -> float:
+    """What takes the whole machine waits for the small things.
+
+    Each run has an order of shapes of its own, so that several on one store do not wait for each other.
+    """
+    return 1 + seed_of(0, run_id, task.shape) / 2**128 if task.shape else 0
 
 
 def _perform(
@@ -143,6 +168,7 @@ def _client(execution: Execution) -> Iterator[Any]:
 
     The work is done in children of those threads, so that threads are all a local cluster needs.
     """
+    import dask
     from distributed import Client, LocalCluster
 
     STOPPING.clear()
@@ -153,7 +179,11 @@ def _client(execution: Execution) -> Iterator[Any]:
             except (OSError, ValueError) as error:
                 what = f"--scheduler {execution.scheduler}: {error}"
                 raise UsageError(f"{what}; is it running there?") from None
+            if not client.scheduler_info()["workers"]:
+                log.warning("%s: no worker there yet; waiting for one", execution.scheduler)
         else:
+            # threads of this process cannot be lost, but look so after it was stopped, or the clock jumped
+            stack.enter_context(dask.config.set({"distributed.scheduler.worker-ttl": None}))
             cluster = LocalCluster(
                 n_workers=1,
                 threads_per_worker=execution.workers,

@@ -1,21 +1,20 @@
 """One task: make one artifact, or find it, or record why not. Runs anywhere the store can be seen."""
 
 import errno
-import functools
 import logging
-import platform
 import shutil
 import socket
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from t3d.errors import DataError, T3dError, UsageError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.keys import digest, seed_of
+from t3d.pipeline.machine import forget_peak, peak_memory, versions
 from t3d.pipeline.outcome import Outcome, State, Wire, filled, leaves
 from t3d.pipeline.stage import Facts, Stage, stages_of
 from t3d.pipeline.store import Failure, Kind, Place, Store
@@ -155,31 +154,39 @@ def make(task: Task, outcomes: Mapping[ItemId, Outcome], threads: int, report: R
         return found
     image = preimage(task, outcomes)
     place = place_of(task, image)
-    started = time.time()
+    started = time.monotonic()
+    forget_peak()
     try:
         with store.lock(place):
-            manifest = store.manifest(place)
-            state: State = "kept" if manifest else "made"
-            manifest = manifest or _make(task, outcomes, image, place, threads, report)
-        return _there(task, outcomes, place, store, manifest["digest"], state, time.time() - started)
+            outcome = look_up(task, outcomes, store)  # another run may have been quicker
+            if not outcome:
+                manifest = _make(task, outcomes, image, place, threads, report)
+                outcome = _there(task, outcomes, place, store, manifest["digest"], "made")
     except Exception as error:
         kind, reason = classify(error)
         logging.getLogger(__name__).debug("%s failed", task.id, exc_info=True)
         tail = "".join(traceback.format_exception(error))[-4000:]
         failure = Failure(task.shape, task.stage, kind, reason, tail)
-        return failed(task, outcomes, place, failure, time.time() - started)
+        outcome = failed(task, outcomes, place, failure)
+    return replace(
+        outcome, seconds=time.monotonic() - started, memory=peak_memory(), host=socket.gethostname()
+    )
 
 
-def failed(
-    task: Task, outcomes: Mapping[ItemId, Outcome], place: Place, failure: Failure, seconds: float
-) -> Outcome:
+def failed(task: Task, outcomes: Mapping[ItemId, Outcome], place: Place, failure: Failure) -> Outcome:
     """Record a failure; a store that takes no record is itself the failure shown."""
     try:
         Store(task.root).record_failure(place, failure)
     except OSError as error:
         failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
     above = lost(task, outcomes)
-    return Outcome(*task.id, "failed", place, failures=(*above, failure), seconds=seconds)
+    return Outcome(*task.id, "failed", place, failures=(*above, failure))
+
+
+_MACHINE = frozenset(
+    "EACCES EAGAIN EDQUOT EFBIG EIO EMFILE ENFILE ENOLCK ENOMEM ENOSPC EPERM EROFS ESTALE ETIMEDOUT".split()
+)
+"""Errors of the operating system that say nothing about the shape."""
 
 
 def classify(error: BaseException) -> tuple[Kind, str]:
@@ -187,8 +194,11 @@ def classify(error: BaseException) -> tuple[Kind, str]:
     reason = " ".join(str(error).split())[:500] or type(error).__name__
     if isinstance(error, MemoryError):
         return "killed", f"out of memory: {reason}"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT):
-        return "infra", f"{error.strerror}: {error.filename or 'the store'}"
+    cause: BaseException | None = error
+    while cause:  # readers and writers wrap what the machine did to them
+        if isinstance(cause, OSError) and errno.errorcode.get(cause.errno or 0) in _MACHINE:
+            return "infra", f"{cause.strerror}: {cause.filename or 'the store'}"
+        cause = cause.__cause__
     if isinstance(error, UsageError):  # of this machine or these settings, not of the shape: retried
         return "infra", reason
     return "data", reason if isinstance(error, T3dError) else f"{type(error).__name__}: {reason}"
@@ -198,7 +208,7 @@ def _make(
     task: Task, outcomes: Mapping[ItemId, Outcome], image: Any, place: Place, threads: int, report: Report
 ) -> dict[str, Any]:
     stage, store = stages_of(task.package)[task.stage], Store(task.root)
-    started = time.time()
+    started, clock = time.time(), time.monotonic()
     scratch = store.scratch(place) if "scratch" in task.handed else None
     with store.draft() as out:
         if task.take:
@@ -211,10 +221,11 @@ def _make(
             "key": place.key,
             "made_from": image,
             "facts": dict(facts or {}),
-            "seconds": round(time.time() - started, 3),
+            "seconds": round(time.monotonic() - clock, 3),
+            "memory": peak_memory(),
             "started": started,
             "host": socket.gethostname(),
-            "versions": _versions(),
+            "versions": versions(),
         }
         published = store.publish(out, place, manifest)
     if scratch:
@@ -272,20 +283,6 @@ def _check_files(stage: Stage, out: Path) -> None:
         )
 
 
-@functools.cache
-def _versions() -> dict[str, str]:
-    """Versions of what may change numbers: for the record, never part of a key."""
-    import importlib.metadata
-
-    found = {"python": platform.python_version()}
-    for name in ("t3d", "numpy", "scipy", "trimesh", "open3d", "torch", "scikit-image", "libigl"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def _there(
     task: Task,
     outcomes: Mapping[ItemId, Outcome],
@@ -293,7 +290,6 @@ def _there(
     store: Store,
     content: str,
     state: State,
-    seconds: float = 0.0,
 ) -> Outcome:
     above = lost(task, outcomes)
-    return Outcome(*task.id, state, place, str(store.path(place)), content, above, seconds)
+    return Outcome(*task.id, state, place, str(store.path(place)), content, above)
