@@ -191,6 +191,7 @@ def _client(execution: Execution) -> Iterator[Any]:
                 resources={"train": 1},
                 memory_limit=0,
                 dashboard_address="127.0.0.1:0",  # any free port, for this machine only
+                worker_dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
             )
             stack.enter_context(contextlib.closing(cluster))
