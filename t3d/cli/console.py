@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import click
 
@@ -102,7 +102,20 @@ def live_text(figures: Mapping[str, Any]) -> str:
     return ", ".join([f"{100 * figures.get('done', 0) / total:.0f} %", *numbers])
 
 
-class PlainWatch:
+class SilentWatch:
+    """Watches and says nothing."""
+
+    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class PlainWatch(SilentWatch):
     """Watches a run without a terminal: a line per node now and then, and one when a node is done."""
 
     def __init__(self, plan: Plan, workers: int) -> None:
@@ -118,12 +131,6 @@ class PlainWatch:
             self._said[node] = time.monotonic()
             eta = self.tally.eta(node, self.workers)
             say(self.tally.line(node) + (f", about {duration(eta)} to go" if eta and not done else ""))
-
-    def __enter__(self) -> "PlainWatch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 class LiveWatch:
@@ -178,19 +185,6 @@ def watch_of(plan: Plan, workers: int, quiet: bool) -> Any:
     if quiet:
         return SilentWatch()
     return LiveWatch(plan, workers) if sys.stderr.isatty() else PlainWatch(plan, workers)
-
-
-class SilentWatch:
-    """Watches and says nothing."""
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        pass
-
-    def __enter__(self) -> "SilentWatch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def duration(seconds: float) -> str:

@@ -11,7 +11,15 @@ from typing import Any
 import click
 
 from t3d.cli.console import duration, grouped, invocation, losses, say, size, watch_of
-from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
+from t3d.cli.project import (
+    PACKAGE,
+    Settings,
+    cluster_of,
+    preset_values,
+    project_of,
+    project_options,
+    settings_of,
+)
 from t3d.errors import UsageError
 from t3d.pipeline.graph import ItemId, Node
 from t3d.pipeline.outcome import Outcome
@@ -28,7 +36,10 @@ _RUN_OPTIONS = (
     ),
     click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler."),
     click.option(
-        "--memory", type=float, metavar="GB", help="Most memory one shape may use. [default: no limit]"
+        "--memory",
+        type=float,
+        metavar="GB",
+        help="Most memory one shape may use. [default: 90 % of the machine's]",
     ),
     click.option(
         "--max-failures", type=click.IntRange(0), help="More lost shapes: status 1. [default: 10 % of train]"
@@ -170,7 +181,9 @@ def execution_of(options: Mapping[str, Any]) -> Execution:
     """Where the plan runs."""
     workers = options["workers"]
     memory = int(options["memory"] * 1e9) if options["memory"] else None
-    return Execution(cores() if workers is None else workers, options["scheduler"], memory)
+    near = options["scheduler"] or workers is not None
+    cluster = None if near else cluster_of(options)
+    return Execution(cores() if workers is None else workers, options["scheduler"], memory, cluster)
 
 
 def _remove(planned: Plan, targets: list[Node]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from t3d.errors import T3dError, UsageError
+from t3d.pipeline.cluster import start
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.isolate import STOPPING, child_of_this_thread, kill_children
 from t3d.pipeline.keys import seed_of
@@ -35,12 +36,14 @@ class Execution:
     """Where a plan runs; nothing here changes a byte of what is made.
 
     workers: how many at once, 0: in this process. scheduler: address of a running Dask scheduler.
-    memory: bytes that one child may use, None: no limit.
+    memory: bytes that one child may use, None: most of the machine's. cluster: one to start, see
+    `cluster.start`.
     """
 
     workers: int = 1
     scheduler: str | None = None
     memory: int | None = None
+    cluster: Mapping[str, Any] | None = None
 
 
 def run(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]:
@@ -50,10 +53,11 @@ def run(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]
     """
     if not plan.todo:
         return dict(plan.decided)
+    afar = execution.scheduler or execution.cluster
     plan.project.store.check_writable()
     plan.project.store.sweep()
     try:
-        if execution.workers == 0 and not execution.scheduler:
+        if execution.workers == 0 and not afar:
             return _run_here(plan, watch)
         return _run_on_dask(plan, execution, watch)
     finally:
@@ -85,7 +89,7 @@ def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId,
         for future, result in as_completed(list(tasks), with_results=True, raise_errors=False):
             task = tasks[future]
             if future.status in ("cancelled", "lost"):
-                where = f"--scheduler {execution.scheduler}" if execution.scheduler else "the cluster"
+                where = f"scheduler {execution.scheduler or 'of the cluster'}"
                 raise T3dError(f"{where}: gone in the middle of the run; the same command goes on from there")
             outcomes[task.id] = result if future.status == "finished" else _lost(task, result[1], outcomes)
             watch(outcomes[task.id])
@@ -109,7 +113,7 @@ def _without_worker(figures: Mapping[str, Any]) -> dict[str, Any]:
 def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
     """One Dask task per item, with its inputs' futures as arguments: no barrier between stages."""
     run_id = uuid.uuid4().hex[:8]
-    trains = _has_resource(client, "train")
+    resource = _resource(client)
     futures: dict[ItemId, Any] = {}
     for task in plan.todo:
         stage = plan.stage_of(task.id)
@@ -125,7 +129,7 @@ def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
             key=f"{task.id[0]}-{task.shape}-{run_id}",
             pure=False,
             priority=_priority(task, run_id),
-            resources={stage.resource: 1} if stage.resource and trains else None,
+            resources={resource: 1} if stage.resource and resource else None,
         )
     return futures
 
@@ -179,8 +183,9 @@ def _client(execution: Execution) -> Iterator[Any]:
             except (OSError, ValueError) as error:
                 what = f"--scheduler {execution.scheduler}: {error}"
                 raise UsageError(f"{what}; is it running there?") from None
-            if not client.scheduler_info()["workers"]:
-                log.warning("%s: no worker there yet; waiting for one", execution.scheduler)
+        elif execution.cluster:
+            cluster = stack.enter_context(contextlib.closing(start(execution.cluster)))
+            client = stack.enter_context(Client(cluster))
         else:
             # threads of this process cannot be lost, but look so after it was stopped, or the clock jumped
             stack.enter_context(dask.config.set({"distributed.scheduler.worker-ttl": None}))
@@ -196,11 +201,16 @@ def _client(execution: Execution) -> Iterator[Any]:
             )
             stack.enter_context(contextlib.closing(cluster))
             client = stack.enter_context(Client(cluster))
+        if not client.scheduler_info()["workers"]:
+            log.warning("%s: no worker there yet; waiting for one", client.scheduler.address)
+            client.wait_for_workers(1)
         stack.callback(kill_children)  # first of all, so that nobody waits for what is given up
         stack.callback(STOPPING.set)
         yield client
 
 
-def _has_resource(client: Any, name: str) -> bool:
+def _resource(client: Any) -> str | None:
+    """What a training asks for: a worker's GPU, if any has one, else the right to train, if any gives it."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return any(name in worker.get("resources", {}) for worker in workers)
+    there = {name for worker in workers for name in worker.get("resources", {})}
+    return next((name for name in ("GPU", "train") if name in there), None)

@@ -92,19 +92,22 @@ class Cluster:
         }
         self.processes: list[subprocess.Popen] = []
 
-    def start(self, what: str, *options: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen:
+    def start(
+        self, what: str, *options: str, prefix: tuple[str, ...] = (), **environment: str
+    ) -> subprocess.Popen:
         code = f"from distributed.cli.dask_{what} import main; main()"
         command = [*prefix, sys.executable, "-c", code, "--no-dashboard", *options]
-        self.processes.append(subprocess.Popen(command, env=self.environment, stderr=subprocess.DEVNULL))
+        variables = {**self.environment, **environment}
+        self.processes.append(subprocess.Popen(command, env=variables, stderr=subprocess.DEVNULL))
         return self.processes[-1]
 
-    def scheduler(self, host: str = "127.0.0.1", **kwargs: tuple[str, ...]) -> subprocess.Popen:
+    def scheduler(self, host: str = "127.0.0.1", **kwargs: object) -> subprocess.Popen:
         options = ("--host", host, "--port", "0", "--scheduler-file", str(self.file))
         started = self.start("scheduler", *options, **kwargs)
         until(lambda: self.file.exists() and self.file.read_text())
         return started
 
-    def worker(self, *more: str, **kwargs: tuple[str, ...]) -> subprocess.Popen:
+    def worker(self, *more: str, **kwargs: object) -> subprocess.Popen:
         options = ("--scheduler-file", str(self.file), "--nthreads", "1", "--no-nanny", *more)
         return self.start("worker", *options, **kwargs)
 
