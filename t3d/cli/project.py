@@ -130,7 +130,7 @@ def _config_path(given: Mapping[str, Any]) -> Path | None:
     return Path("t3d.toml") if Path("t3d.toml").is_file() else None
 
 
-def cluster_of(options: Mapping[str, Any]) -> dict[str, Any] | None:
+def cluster(options: Mapping[str, Any]) -> dict[str, Any] | None:
     """The cluster that the settings' TOML asks for, if it does."""
     path = _config_path({name: value for name, value in options.items() if value is not None})
     return read_toml(path).get("cluster") if path else None

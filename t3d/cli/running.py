@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from t3d.cli.console import duration, grouped, invocation, losses, say, size, watch_of
+from t3d.cli.estimating import estimate
 from t3d.cli.project import (
     PACKAGE,
     Settings,
-    cluster_of,
+    cluster,
     preset_values,
     project_of,
     project_options,
@@ -45,6 +46,7 @@ _RUN_OPTIONS = (
         "--max-failures", type=click.IntRange(0), help="More lost shapes: status 1. [default: 10 % of train]"
     ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
+    click.option("--estimate", is_flag=True, help="Say about how long and how large; run nothing."),
     click.option("--graph", metavar="FILE.svg", help="Draw the stages and stop."),
     click.option("--force", is_flag=True, help="Make the command's own artifacts anew."),
     click.option("--quiet", is_flag=True, help="No progress."),
@@ -88,7 +90,9 @@ def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Comm
     return click.command(name, help=summary, hidden=hidden, epilog=epilog)(command)
 
 
-_RUN_NAMES = "config sets workers scheduler memory max_failures dry_run graph force quiet as_json files"
+_RUN_NAMES = (
+    "config sets workers scheduler memory max_failures dry_run estimate graph force quiet as_json files"
+)
 _SHARED = {*_RUN_NAMES.split(), *(field.name for field in dataclass_fields(Settings))}
 """Parameters that a shared option sets already: no flag of their own."""
 
@@ -138,13 +142,16 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
     if options["graph"]:
         draw(project, targets, Path(options["graph"]))
         return
-    if options["force"] and not options["dry_run"]:
+    if options["force"] and not (options["dry_run"] or options["estimate"]):
         _remove(plan(project, targets), targets)
     planned = plan(project, targets)
     if options["dry_run"]:
         explain(planned)
         return
     execution = execution_of(options)
+    if options["estimate"]:
+        estimate(planned, execution.workers)
+        return
     outcomes = _watched(planned, execution, settings, options["quiet"])
     path = write_run(planned, outcomes, settings.record())
     status = summarise(planned, outcomes, targets, options["max_failures"])
@@ -161,14 +168,11 @@ def _watched(planned: Plan, execution: Execution, settings: Settings, quiet: boo
     """Run the plan before the user's eyes, and take down what happens."""
     if not planned.todo:
         return dict(planned.decided)
-    log = RunLog(planned, settings.record(), invocation())
-    with watch_of(planned, execution.workers, quiet) as watch, log:
-
-        def tell(news: Outcome | Mapping[str, Any]) -> None:
-            log(news)
-            watch(news)
-
-        return run(planned, execution, tell)
+    with (
+        watch_of(planned, execution.workers, quiet) as watch,
+        RunLog(planned, settings.record(), invocation(), watch) as log,
+    ):
+        return run(planned, execution, log)
 
 
 def announce(settings: Settings) -> None:
@@ -181,9 +185,8 @@ def execution_of(options: Mapping[str, Any]) -> Execution:
     """Where the plan runs."""
     workers = options["workers"]
     memory = int(options["memory"] * 1e9) if options["memory"] else None
-    near = options["scheduler"] or workers is not None
-    cluster = None if near else cluster_of(options)
-    return Execution(cores() if workers is None else workers, options["scheduler"], memory, cluster)
+    table = cluster(options) if workers is None and not options["scheduler"] else None
+    return Execution(cores() if workers is None else workers, options["scheduler"], memory, table)
 
 
 def _remove(planned: Plan, targets: list[Node]) -> None:

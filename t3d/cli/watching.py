@@ -19,17 +19,13 @@ SLOWEST = 5
 
 def follow(root: Path) -> None:
     """Show the latest log of a category's store until no run writes it any more."""
-    path, before, going = latest_log(root), "", True
+    path, going, terminal = latest_log(root), True, sys.stdout.isatty()
     while going:
         going = is_written(path)
-        text = "\n".join(picture(read_log(path), going))
-        if text != before and sys.stdout.isatty():
+        if terminal:
             click.clear()
-        if text != before:
-            click.echo(text)
-        before = text
-        if going:
-            time.sleep(1 if sys.stdout.isatty() else 10)
+        click.echo("\n".join(picture(read_log(path), going)))
+        time.sleep(going * (1 if terminal else 10))
 
 
 def picture(log: Sequence[Mapping[str, Any]], going: bool) -> list[str]:

@@ -18,15 +18,8 @@ from typing import Any
 from t3d.errors import UsageError
 from t3d.pipeline.settings import known
 
-KINDS = {
-    "slurm": "SLURMCluster",
-    "pbs": "PBSCluster",
-    "sge": "SGECluster",
-    "lsf": "LSFCluster",
-    "oar": "OARCluster",
-    "htcondor": "HTCondorCluster",
-    "moab": "MoabCluster",
-}
+KINDS = {kind: f"{kind.upper()}Cluster" for kind in ("slurm", "pbs", "sge", "lsf", "oar")}
+KINDS |= {"htcondor": "HTCondorCluster", "moab": "MoabCluster"}
 """Class of dask-jobqueue by kind."""
 
 

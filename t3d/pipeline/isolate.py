@@ -12,13 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from t3d.pipeline.graph import ItemId
-from t3d.pipeline.machine import peak_memory, sacrifice
-from t3d.pipeline.outcome import Outcome
+from t3d.pipeline.machine import memory, sacrifice
+from t3d.pipeline.outcome import Known, Outcome
 from t3d.pipeline.store import Failure, Kind
 from t3d.pipeline.task import Report, Task, failed, make, place_of, preimage
 
@@ -27,6 +25,9 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 MOST_OF_MEMORY = 0.9
 """Share of the machine's memory that one child may use where no limit is named."""
+
+Limits = tuple[float | None, int | None]
+"""Seconds that an item may take, and bytes of memory; None: no limit of time, `MOST_OF_MEMORY`."""
 
 STOPPING = threading.Event()
 """Set when the run is being given up: children killed from then on failed nobody."""
@@ -54,17 +55,16 @@ class Child:
         _CHILDREN.add(self)
 
     @property
+    def pid(self) -> int:
+        """Its number as a process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it can take another task."""
         return self._process.poll() is None and not self._pipe.closed
 
-    def run(
-        self,
-        task: Task,
-        outcomes: Mapping[ItemId, Outcome],
-        limits: tuple[float | None, int | None],
-        report: Report,
-    ) -> Outcome:
+    def run(self, task: Task, outcomes: Known, limits: Limits, report: Report) -> Outcome:
         """The outcome of one task, within limits of (seconds, bytes of memory); None: no limit.
 
         Raises StoppedError when the run is given up meanwhile.
@@ -103,15 +103,6 @@ class Child:
         self._pipe.close()
         _CHILDREN.discard(self)
 
-    def usage(self) -> tuple[int, int]:
-        """Bytes of memory it holds now, and the most that it held during its item."""
-        import psutil
-
-        try:
-            return int(psutil.Process(self._process.pid).memory_info().rss), peak_memory(self._process.pid)
-        except psutil.NoSuchProcess:
-            return 0, 0
-
     def _last_words(self) -> str:
         code = self._process.returncode
         if code < 0:
@@ -125,7 +116,7 @@ class _Guard:
     Time in which this process itself was stopped, or asleep, is given back.
     """
 
-    def __init__(self, child: Child, limits: tuple[float | None, int | None]) -> None:
+    def __init__(self, child: Child, limits: Limits) -> None:
         self.verdict: tuple[Kind, str] | None = None
         self.memory = 0
         self._over = threading.Event()
@@ -138,14 +129,13 @@ class _Guard:
         self._thread.join()
 
     def _watch(self, child: Child, longest: float | None, most: int | None) -> None:
-        import psutil
-
-        most = most or int(MOST_OF_MEMORY * psutil.virtual_memory().total)
+        most = most or int(MOST_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
         seconds, before = 0.0, time.monotonic()
         while not (self.verdict or self._over.wait(0.2)):
             now = time.monotonic()
             seconds, before = seconds + min(now - before, 1.0), now
-            resident, self.memory = child.usage()
+            resident, peak = memory(child.pid)
+            self.memory = max(self.memory, peak)
             if longest is not None and seconds > longest:
                 self.verdict = "timeout", f"took longer than {longest:g} s"
             elif resident > most:

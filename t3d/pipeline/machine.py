@@ -1,5 +1,6 @@
 """What this process used of the machine it runs on, and with which versions of what."""
 
+import contextlib
 import functools
 import platform
 import re
@@ -8,27 +9,23 @@ from pathlib import Path
 
 def forget_peak() -> None:
     """Start counting the peak memory of this process anew (Linux, `proc(5)`); elsewhere nothing happens."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return
 
 
-def peak_memory(pid: int | str = "self") -> int:
-    """Most bytes that a process held at once, since `forget_peak`; 0 where nobody knows."""
+def memory(pid: int | str = "self") -> tuple[int, int]:
+    """Bytes that a process holds, and the most since `forget_peak`; zeros where nobody knows."""
     try:
-        found = re.search(r"VmHWM:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())
+        found = dict(re.findall(r"(VmRSS|VmHWM):\s*(\d+)", Path(f"/proc/{pid}/status").read_text()))
     except OSError:
-        return 0
-    return 1024 * int(found[1]) if found else 0
+        return 0, 0
+    return 1024 * int(found.get("VmRSS", 0)), 1024 * int(found.get("VmHWM", 0))
 
 
 def sacrifice() -> None:
     """Have the system end this process before others when memory runs out (Linux, `proc(5)`)."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    except OSError:
-        return
 
 
 @functools.cache

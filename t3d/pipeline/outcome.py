@@ -36,6 +36,10 @@ class Outcome:
         return self.state in ("kept", "made")
 
 
+Known = Mapping[ItemId, Outcome]
+"""Outcomes of items, above all of those that an item reads."""
+
+
 def leaves(wire: Wire) -> list[ItemId]:
     """Every item of a wire."""
     if isinstance(wire, Mapping):
@@ -43,7 +47,7 @@ def leaves(wire: Wire) -> list[ItemId]:
     return [wire]
 
 
-def filled(wire: Wire, outcomes: Mapping[ItemId, Outcome], value: Callable[[Outcome], Any]) -> Any:
+def filled(wire: Wire, outcomes: Known, value: Callable[[Outcome], Any]) -> Any:
     """The wire with each item replaced by its value; items that are not there are left out."""
     if not isinstance(wire, Mapping):
         return value(outcomes[wire])

@@ -14,7 +14,7 @@ from typing import Any
 from t3d.errors import T3dError, UsageError
 from t3d.pipeline.cluster import start
 from t3d.pipeline.graph import ItemId
-from t3d.pipeline.isolate import STOPPING, child_of_this_thread, kill_children
+from t3d.pipeline.isolate import STOPPING, Limits, child_of_this_thread, kill_children
 from t3d.pipeline.keys import seed_of
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
@@ -53,11 +53,10 @@ def run(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]
     """
     if not plan.todo:
         return dict(plan.decided)
-    afar = execution.scheduler or execution.cluster
     plan.project.store.check_writable()
     plan.project.store.sweep()
     try:
-        if execution.workers == 0 and not afar:
+        if execution.workers == 0 and not (execution.scheduler or execution.cluster):
             return _run_here(plan, watch)
         return _run_on_dask(plan, execution, watch)
     finally:
@@ -147,7 +146,7 @@ def _perform(
     upstream: list[ItemId],
     results: list[Outcome],
     threads: int | None,
-    limits: tuple[float | None, int | None],
+    limits: Limits,
 ) -> Outcome:
     """One item in this worker thread's child; what is decided already starts none."""
     from distributed import get_worker

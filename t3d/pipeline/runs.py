@@ -27,6 +27,7 @@ from t3d.errors import UsageError
 from t3d.pipeline.keys import digest
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
+from t3d.pipeline.runner import Watch
 from t3d.pipeline.store import Failure
 from t3d.pipeline.task import failures_of
 
@@ -65,8 +66,10 @@ def latest_run(root: Path) -> dict[str, Any]:
 class RunLog:
     """Writes the log of a run; no failure to write stops the run. While it is open, the file is locked."""
 
-    def __init__(self, plan: Plan, settings: Mapping[str, Any], command: str) -> None:
-        self._plan, self._command = plan, command
+    def __init__(
+        self, plan: Plan, settings: Mapping[str, Any], command: str, watch: Watch = lambda news: None
+    ) -> None:
+        self._plan, self._command, self._watch = plan, command, watch
         self._path = _path(plan.project.root, settings).with_suffix(".jsonl")
         self._run = uuid.uuid4().hex[:8]
         self._said: dict[str, float] = {}
@@ -85,22 +88,26 @@ class RunLog:
         self._write("start", command=self._command, totals=totals, kept=kept, **place)
         for outcome in decided.values():
             if not outcome.there:
-                self(outcome)
+                self._item(outcome)
         return self
 
     def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        """Take down an outcome, or live figures."""
+        """Take down an outcome, or live figures, and pass them on."""
+        self._watch(news)
         if isinstance(news, Outcome):
-            facts: dict[str, Any] = {"state": news.state, "seconds": round(news.seconds, 3)}
-            facts |= {"memory": news.memory, "host": news.host}
-            if news.there:
-                facts["path"] = _below(self._plan.project.root, news)
-            else:
-                facts["failures"] = [one.record() for one in news.failures]
-            self._write("item", stage=news.node, shape=news.shape, **facts)
+            self._item(news)
         elif time.monotonic() - self._said.get(news["node"], -LIVE_EVERY) >= LIVE_EVERY:
             self._said[news["node"]] = time.monotonic()
             self._write("live", **news)
+
+    def _item(self, news: Outcome) -> None:
+        facts: dict[str, Any] = {"stage": news.node, "shape": news.shape, "state": news.state}
+        facts |= {"seconds": round(news.seconds, 3), "memory": news.memory, "host": news.host}
+        if news.there:
+            facts["path"] = _below(self._plan.project.root, news)
+        else:
+            facts["failures"] = [one.record() for one in news.failures]
+        self._write("item", **facts)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._write("end", how=kind.__name__ if kind else "finished")
@@ -120,11 +127,8 @@ def latest_log(root: Path) -> Path:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Lines of the run that was started last; half a line is none."""
-    lines = []
-    for text in path.read_text(errors="replace").splitlines():
-        with contextlib.suppress(ValueError):
-            lines.append(json.loads(text))
+    """Lines of the run that was started last."""
+    lines = _lines(path)
     run = next((line["run"] for line in reversed(lines) if line["event"] == "start"), "")
     return [line for line in lines if line["run"] == run]
 
@@ -155,10 +159,17 @@ def named(root: Path) -> set[str]:
         for artifacts in json.loads(path.read_text())["artifacts"].values():
             paths |= set(artifacts.values())
     for path in (root / "runs").glob("*.jsonl"):
-        for text in path.read_text(errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                paths.add(json.loads(text).get("path", ""))
+        paths |= {line["path"] for line in _lines(path) if "path" in line}
     return paths
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """Lines of a log; half a line, which a killed run may leave, is none."""
+    lines = []
+    for text in path.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(text))
+    return lines
 
 
 def _path(root: Path, settings: Mapping[str, Any]) -> Path:

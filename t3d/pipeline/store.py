@@ -175,12 +175,10 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what dead processes of any host left behind: their drafts, and locks that nobody holds."""
-        drafts = [path for path in (self.root / ".drafts").glob("*") if path.suffix != ".lock"]
-        locks = [*(self.root / ".drafts").glob("*.lock"), *(self.root / ".locks").glob("*")]
-        for lock, folder in [*((_lock_of(path), path) for path in drafts), *((path, None) for path in locks)]:
+        for path in [*(self.root / ".drafts").glob("*"), *(self.root / ".locks").glob("*")]:
+            lock = _lock_of(path) if path.is_dir() else path
             with contextlib.suppress(OSError), _held(lock, wait=False):
-                if folder:
-                    shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(path, ignore_errors=True)
 
     def folders(self, makes: str, shape: str) -> list[Path]:
         """Every artifact of one shape, whatever its key, oldest first."""
@@ -202,7 +200,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and {"files", "digest"} <= found.keys() else None
+    kinds = [type(found.get(name)) for name in ("files", "digest")] if isinstance(found, dict) else []
+    return found if kinds == [dict, str] else None
 
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -14,8 +14,8 @@ from typing import Any
 from t3d.errors import DataError, T3dError, UsageError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.keys import digest, seed_of
-from t3d.pipeline.machine import forget_peak, peak_memory, versions
-from t3d.pipeline.outcome import Outcome, State, Wire, filled, leaves
+from t3d.pipeline.machine import forget_peak, memory, versions
+from t3d.pipeline.outcome import Known, Outcome, State, Wire, filled, leaves
 from t3d.pipeline.stage import Facts, Stage, stages_of
 from t3d.pipeline.store import Failure, Kind, Place, Store
 
@@ -66,7 +66,7 @@ class Task:
 Report = Callable[[Mapping[str, Any]], None]
 
 
-def preimage(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
+def preimage(task: Task, outcomes: Known) -> dict[str, Any]:
     """All that decides the artifact's bytes; its digest is the key."""
     inputs = {
         need: filled(wire, outcomes, lambda outcome: outcome.digest) for need, wire in task.wires.items()
@@ -98,19 +98,19 @@ def failures_of(outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def lost(task: Task, outcomes: Mapping[ItemId, Outcome]) -> tuple[Failure, ...]:
+def lost(task: Task, outcomes: Known) -> tuple[Failure, ...]:
     """Every failure above this item, once each."""
     return failures_of(outcomes[id_] for id_ in task.upstream)
 
 
-def lost_shape(task: Task, known: Mapping[ItemId, Outcome]) -> Outcome | None:
+def lost_shape(task: Task, known: Known) -> Outcome | None:
     """The outcome of a shape's item of which an input is not there; `known` may lack inputs."""
     if not task.shape or all(outcome.there for outcome in known.values()):
         return None
     return Outcome(*task.id, "blocked", failures=failures_of(known.values()))
 
 
-def blocked(task: Task, outcomes: Mapping[ItemId, Outcome]) -> Outcome | None:
+def blocked(task: Task, outcomes: Known) -> Outcome | None:
     """The outcome of an item whose inputs are not there; None when it can be made.
 
     A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
@@ -131,7 +131,7 @@ def place_of(task: Task, image: Mapping[str, Any]) -> Place:
     return Place(task.makes, task.shape, label, digest(image))
 
 
-def look_up(task: Task, outcomes: Mapping[ItemId, Outcome], store: Store) -> Outcome | None:
+def look_up(task: Task, outcomes: Known, store: Store) -> Outcome | None:
     """What is already decided: a kept artifact, a standing failure, a blocked item; else None."""
     stopped = blocked(task, outcomes)
     if stopped:
@@ -146,7 +146,7 @@ def look_up(task: Task, outcomes: Mapping[ItemId, Outcome], store: Store) -> Out
     return None
 
 
-def make(task: Task, outcomes: Mapping[ItemId, Outcome], threads: int, report: Report) -> Outcome:
+def make(task: Task, outcomes: Known, threads: int, report: Report) -> Outcome:
     """Find the artifact or make it; a failure of the stage is an outcome, recorded by `record`."""
     store = Store(task.root)
     found = look_up(task, outcomes, store)
@@ -168,12 +168,10 @@ def make(task: Task, outcomes: Mapping[ItemId, Outcome], threads: int, report: R
         tail = "".join(traceback.format_exception(error))[-4000:]
         failure = Failure(task.shape, task.stage, kind, reason, tail)
         outcome = failed(task, outcomes, place, failure)
-    return replace(
-        outcome, seconds=time.monotonic() - started, memory=peak_memory(), host=socket.gethostname()
-    )
+    return replace(outcome, seconds=time.monotonic() - started, memory=memory()[1], host=socket.gethostname())
 
 
-def failed(task: Task, outcomes: Mapping[ItemId, Outcome], place: Place, failure: Failure) -> Outcome:
+def failed(task: Task, outcomes: Known, place: Place, failure: Failure) -> Outcome:
     """Record a failure; a store that takes no record is itself the failure shown."""
     try:
         Store(task.root).record_failure(place, failure)
@@ -205,7 +203,7 @@ def classify(error: BaseException) -> tuple[Kind, str]:
 
 
 def _make(
-    task: Task, outcomes: Mapping[ItemId, Outcome], image: Any, place: Place, threads: int, report: Report
+    task: Task, outcomes: Known, image: Any, place: Place, threads: int, report: Report
 ) -> dict[str, Any]:
     stage, store = stages_of(task.package)[task.stage], Store(task.root)
     started, clock = time.time(), time.monotonic()
@@ -222,7 +220,7 @@ def _make(
             "made_from": image,
             "facts": dict(facts or {}),
             "seconds": round(time.monotonic() - clock, 3),
-            "memory": peak_memory(),
+            "memory": memory()[1],
             "started": started,
             "host": socket.gethostname(),
             "versions": versions(),
@@ -233,7 +231,7 @@ def _make(
     return published
 
 
-def _read(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
+def _read(task: Task, outcomes: Known) -> dict[str, Any]:
     """What stands before the star of a stage: folders of artifacts, paths of source files."""
     read = {
         need: filled(wire, outcomes, lambda outcome: Path(outcome.path)) for need, wire in task.wires.items()
@@ -242,12 +240,7 @@ def _read(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
 
 
 def _hand(
-    task: Task,
-    outcomes: Mapping[ItemId, Outcome],
-    out: Path,
-    scratch: Path | None,
-    threads: int,
-    report: Report,
+    task: Task, outcomes: Known, out: Path, scratch: Path | None, threads: int, report: Report
 ) -> dict[str, Any]:
     def progress(done: float, total: float, **figures: Any) -> None:
         report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
@@ -283,13 +276,6 @@ def _check_files(stage: Stage, out: Path) -> None:
         )
 
 
-def _there(
-    task: Task,
-    outcomes: Mapping[ItemId, Outcome],
-    place: Place,
-    store: Store,
-    content: str,
-    state: State,
-) -> Outcome:
+def _there(task: Task, outcomes: Known, place: Place, store: Store, content: str, state: State) -> Outcome:
     above = lost(task, outcomes)
     return Outcome(*task.id, state, place, str(store.path(place)), content, above)
