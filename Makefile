@@ -40,8 +40,8 @@ variable = $(if $(filter undefined,$(origin $(1))),,$(1)=$(call quote,$($(1))))
 timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK,$(call variable,$(name))) \
         $(bin)/python -m benchmarks $(1))
 
-.PHONY: help setup all render sample-sdf train evaluate report test test-slow check bench docs gallery clean
-.PHONY: bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score
+.PHONY: help setup all render sample-sdf train evaluate report test test-slow test-faults check bench docs gallery
+.PHONY: clean bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,7 +66,10 @@ test: setup ## the tests
 	OMP_NUM_THREADS=1 $(bin)/python -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 test-slow: setup ## the tests that take minutes
-	$(bin)/python -m pytest -m slow $(ARGS)
+	$(bin)/python -m pytest -m slow --ignore tests/faults $(ARGS)
+
+test-faults: setup ## runs killed, stopped, starved and cut off, again and again
+	OMP_NUM_THREADS=1 $(bin)/python -m pytest -m slow tests/faults $(ARGS)
 
 check: setup ## format, lint, types, import directions, reference page: what CI asks before the tests
 	$(bin)/ruff format --check .

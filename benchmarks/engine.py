@@ -1,18 +1,23 @@
-"""The engine's own cost: `t3d --help`, nothing to do over 1,000 shapes, overhead per shape-stage."""
+"""The engine's own cost: `t3d --help`, nothing to do over 1,000 shapes, overhead per shape-stage.
+
+python benchmarks/engine.py            all of that
+python benchmarks/engine.py 10000      so many shapes of two trivial stages, then with nothing to do
+"""
 
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from t3d.cli.project import Settings, project_of
 from t3d.pipeline.graph import Graph
+from t3d.pipeline.machine import memory
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan, Project, plan
-from t3d.pipeline.runner import Execution, run
+from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.sources import Memo, Source
 from t3d.pipeline.store import Store
 from t3d.pipeline.task import Task, place_of, preimage
@@ -28,13 +33,16 @@ FILES = {
 
 
 def main() -> None:
-    """Print the three figures, medians of several runs."""
+    """Print the three figures, medians of several runs, or those of a large run."""
+    if sys.argv[1:]:
+        return _large(int(sys.argv[1]))
     print(f"t3d --help: {_median([sys.executable, '-m', 't3d.cli.main', '--help'], 9):.3f} s (bar: 0.4 s)")
     with tempfile.TemporaryDirectory() as folder:
         command = _full_store(Path(folder))
         print(f"t3d run, nothing to do, {SHAPES} shapes: {_median(command, 5):.2f} s (bar: 2 s)")
     for workers in (0, 1, 2):
         print(f"overhead per shape-stage, --workers {workers}: {1e3 * _overhead(workers):.2f} ms")
+    return None
 
 
 def _median(command: list[str], runs: int) -> float:
@@ -81,29 +89,58 @@ class _Numbers:
     name: str = "numbers"
     title: str = "numbers"
     roles: tuple[str, ...] = ("text",)
-    ids: tuple[str, ...] = field(default_factory=lambda: tuple(f"n{index:05d}" for index in range(SHAPES)))
+    ids: tuple[str, ...] = ()
 
     def source(self, shape: str, role: str, memo: Memo) -> Source:
         return Source(self.folder / shape, (self.folder / shape,))
 
+    def given(self, shape: str, makes: str) -> None:
+        return None
 
-def _overhead(workers: int) -> float:
-    """Seconds per item of stages that do next to nothing, the children's start included."""
+
+def _toy(folder: Path, shapes: int) -> Plan:
+    """A plan of two stages that do next to nothing, for so many shapes."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "pipeline"))
     from t3d.pipeline.settings import resolve
     from t3d.pipeline.stage import stages_of
 
     stages = stages_of("toy")
+    catalogue = _Numbers(folder, ids=tuple(f"n{index:05d}" for index in range(shapes)))
+    for shape in catalogue.ids:
+        if not (folder / shape).exists():
+            (folder / shape).write_text(f"a {shape}")
+    graph = Graph(stages, (), catalogue.roles)
+    project = Project("toy", graph, resolve(stages, []), catalogue, folder / "work")
+    return plan(project, graph.targets("lengths"))
+
+
+def _overhead(workers: int) -> float:
+    """Seconds per item of stages that do next to nothing, the children's start included."""
     with tempfile.TemporaryDirectory() as folder:
-        catalogue = _Numbers(Path(folder))
-        for shape in catalogue.ids:
-            (catalogue.folder / shape).write_text(f"a {shape}")
-        graph = Graph(stages, (), catalogue.roles)
-        project = Project("toy", graph, resolve(stages, []), catalogue, Path(folder) / "work")
-        made = plan(project, graph.targets("lengths"))
+        made = _toy(Path(folder), SHAPES)
         started = time.perf_counter()
         run(made, Execution(workers), lambda news: None)
         return (time.perf_counter() - started) / len(made.todo)
+
+
+def _large(shapes: int) -> None:
+    """Rate, memory of the client and of the disk's entries, and the time that nothing to do takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = _toy(Path(folder), shapes)
+        todo, planned = len(made.todo), memory()[1]
+        started, cpu = time.perf_counter(), time.process_time()
+        run(made, Execution(cores()), lambda news: None)
+        seconds, busy = time.perf_counter() - started, time.process_time() - cpu
+        print(
+            f"{shapes} shapes, {todo} items, {cores()} workers: {seconds:.0f} s, {todo / seconds:.0f} per s"
+        )
+        print(
+            f"client: {busy:.0f} s of processor, {planned / 1e6:.0f} MB planned,"
+            f" {memory()[1] / 1e6:.0f} MB at most"
+        )
+        started = time.perf_counter()
+        assert not _toy(Path(folder), shapes).todo
+        print(f"nothing to do: {time.perf_counter() - started:.1f} s")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 import importlib.util
 import logging
 import re
+import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import click
 
@@ -16,6 +17,7 @@ from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
+from t3d.pipeline.store import Failure
 
 PLAIN_EVERY = 10.0
 """Seconds between plain progress lines of one node."""
@@ -103,7 +105,20 @@ def live_text(figures: Mapping[str, Any]) -> str:
     return ", ".join([f"{100 * figures.get('done', 0) / total:.0f} %", *numbers])
 
 
-class PlainWatch:
+class SilentWatch:
+    """Watches and says nothing."""
+
+    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class PlainWatch(SilentWatch):
     """Watches a run without a terminal: a line per node now and then, and one when a node is done."""
 
     def __init__(self, plan: Plan, workers: int) -> None:
@@ -119,12 +134,6 @@ class PlainWatch:
             self._said[node] = time.monotonic()
             eta = self.tally.eta(node, self.workers)
             say(self.tally.line(node) + (f", about {duration(eta)} to go" if eta and not done else ""))
-
-    def __enter__(self) -> "PlainWatch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 class LiveWatch:
@@ -182,19 +191,6 @@ def watch_of(plan: Plan, workers: int, quiet: bool) -> Any:
     return LiveWatch(plan, workers) if live else PlainWatch(plan, workers)
 
 
-class SilentWatch:
-    """Watches and says nothing."""
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        pass
-
-    def __enter__(self) -> "SilentWatch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 def duration(seconds: float) -> str:
     """`42 s`, `3 min`, `2.5 h`."""
     if seconds < 100:
@@ -226,14 +222,38 @@ def bytes_of(text: str) -> int:
     return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(prefix.upper() or " "))
 
 
-def grouped(pairs: Iterable[tuple[str, str]], most: int = 4) -> list[str]:
-    """Lines `reason: 12 (a, b, c, d, ...)` out of (shape, reason) pairs, the commonest reason first."""
-    by_reason: dict[str, list[str]] = {}
+def grouped(pairs: Iterable[tuple[str, str]], most: int = 4, lines: int = 15) -> list[str]:
+    """Lines `reason: 12 (a, b, c, d, ...)` out of (shape, reason) pairs, the commonest reason first.
+
+    Reasons that differ in paths and numbers only are one; beyond so many lines, the rest is counted.
+    """
+    by_reason: dict[str, list[tuple[str, str]]] = {}
     for shape, reason in pairs:
-        by_reason.setdefault(reason, []).append(shape)
-    lines = []
-    for reason, shapes in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0])):
-        named = ", ".join(shape for shape in shapes[:most] if shape)
-        more = ", ..." if len(shapes) > most else ""
-        lines.append(f"{reason}: {len(shapes)}" + (f" ({named}{more})" if named else ""))
+        by_reason.setdefault(re.sub(r"\S*[\d/]\S*", "...", reason), []).append((shape, reason))
+    told = sorted(by_reason.values(), key=lambda found: (-len(found), found[0][1]))
+    text = [_group(found, most) for found in told[:lines]]
+    rest = sum(map(len, told[lines:]))
+    return [*text, f"{len(told) - lines} other reasons: {rest}"] if rest else text
+
+
+def _group(found: list[tuple[str, str]], most: int) -> str:
+    reason = found[0][1] + (" and the like" if len({reason for _, reason in found}) > 1 else "")
+    named = ", ".join(shape for shape, _ in found[:most] if shape)
+    more = ", ..." if len(found) > most else ""
+    return f"{reason}: {len(found)}" + (f" ({named}{more})" if named else "")
+
+
+def invocation() -> str:
+    """The command as it was given."""
+    return shlex.join(["t3d", *sys.argv[1:]])
+
+
+def losses(failures: Collection[Failure], command: str) -> list[str]:
+    """Lines about failures, by reason, and the commands that go on from there."""
+    lines = grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures)
+    if any(one.kind != "data" for one in failures):
+        lines.append(f"accidents are tried again by the same command: {command}")
+    if any(one.kind == "data" for one in failures):
+        retry = command if "--retry-failed" in command else f"{command} --retry-failed"
+        lines.append(f"a mended file is tried again of itself, data failures of other causes by: {retry}")
     return lines

@@ -117,7 +117,7 @@ def settings_of(options: Mapping[str, Any], earlier: Mapping[str, Any] | None = 
     flat = {name: value for name, value in toml.items() if not isinstance(value, dict)}
     for name in flat:
         known(name, _names(), f"{path}: setting")
-    tables = {name: value for name, value in toml.items() if isinstance(value, dict)}
+    tables = {name: value for name, value in toml.items() if isinstance(value, dict) and name != "cluster"}
     environment = {
         name: os.environ[f"T3D_{name.upper()}"]
         for name in ("data", "work")
@@ -134,6 +134,12 @@ def _config_path(given: Mapping[str, Any]) -> Path | None:
     if "config" in given:
         return Path(given["config"])
     return Path("t3d.toml") if Path("t3d.toml").is_file() else None
+
+
+def cluster(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The cluster that the settings' TOML asks for, if it does."""
+    path = _config_path({name: value for name, value in options.items() if value is not None})
+    return read_toml(path).get("cluster") if path else None
 
 
 def _names() -> list[str]:

@@ -10,15 +10,24 @@ from typing import Any
 
 import click
 
-from t3d.cli.console import counted, duration, grouped, say, size, watch_of
-from t3d.cli.project import PACKAGE, Settings, preset_values, project_of, project_options, settings_of
+from t3d.cli.console import counted, duration, grouped, invocation, losses, say, size, watch_of
+from t3d.cli.estimating import estimate
+from t3d.cli.project import (
+    PACKAGE,
+    Settings,
+    cluster,
+    preset_values,
+    project_of,
+    project_options,
+    settings_of,
+)
 from t3d.datasets.virtual import original
 from t3d.errors import UsageError
-from t3d.pipeline.graph import Node
+from t3d.pipeline.graph import ItemId, Node
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan, Project, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
-from t3d.pipeline.runs import write_run
+from t3d.pipeline.runs import RunLog, write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
 from t3d.pipeline.task import failures_of
@@ -29,12 +38,16 @@ _RUN_OPTIONS = (
     ),
     click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler."),
     click.option(
-        "--memory", type=float, metavar="GB", help="Most memory one shape may use. [default: no limit]"
+        "--memory",
+        type=float,
+        metavar="GB",
+        help="Most memory one shape may use. [default: 90 % of the machine's]",
     ),
     click.option(
         "--max-failures", type=click.IntRange(0), help="More lost shapes: status 1. [default: 10 % of train]"
     ),
     click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
+    click.option("--estimate", is_flag=True, help="Say about how long and how large; run nothing."),
     click.option("--graph", metavar="FILE.svg", help="Draw the stages and stop."),
     click.option("--force", is_flag=True, help="Make the command's own artifacts anew."),
     click.option("--quiet", is_flag=True, help="No progress."),
@@ -78,7 +91,9 @@ def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Comm
     return click.command(name, help=summary, hidden=hidden, epilog=epilog)(command)
 
 
-_RUN_NAMES = "config sets workers scheduler memory max_failures dry_run graph force quiet as_json files"
+_RUN_NAMES = (
+    "config sets workers scheduler memory max_failures dry_run estimate graph force quiet as_json files"
+)
 _SHARED = {*_RUN_NAMES.split(), *(field.name for field in dataclass_fields(Settings))}
 """Parameters that a shared option sets already: no flag of their own."""
 
@@ -128,15 +143,17 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
     if options["graph"]:
         draw(project, targets, Path(options["graph"]))
         return
-    if options["force"] and not options["dry_run"]:
+    if options["force"] and not (options["dry_run"] or options["estimate"]):
         _remove(plan(project, targets), targets)
     planned = plan(project, targets)
     if options["dry_run"]:
         explain(planned)
         return
     execution = execution_of(options, 0 if Path(settings.data or "").is_file() else cores())
-    with watch_of(planned, execution.workers, options["quiet"] or not planned.todo) as watch:
-        outcomes = run(planned, execution, watch)
+    if options["estimate"]:
+        estimate(planned, execution.workers)
+        return
+    outcomes = _watched(planned, execution, settings, options["quiet"])
     path = write_run(planned, outcomes, settings.record())
     status = summarise(planned, outcomes, targets, options["max_failures"])
     seconds = time.monotonic() - started
@@ -146,6 +163,17 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
     if options["as_json"]:
         click.echo(json.dumps(_machine_readable(outcomes, targets, path, seconds, status)))
     raise SystemExit(status)
+
+
+def _watched(planned: Plan, execution: Execution, settings: Settings, quiet: bool) -> dict[ItemId, Outcome]:
+    """Run the plan before the user's eyes, and take down what happens."""
+    if not planned.todo:
+        return dict(planned.decided)
+    with (
+        watch_of(planned, execution.workers, quiet) as watch,
+        RunLog(planned, settings.record(), invocation(), watch) as log,
+    ):
+        return run(planned, execution, log)
 
 
 def announce(settings: Settings) -> None:
@@ -158,7 +186,8 @@ def execution_of(options: Mapping[str, Any], usual: int) -> Execution:
     """Where the plan runs; `usual`: how many workers unless told otherwise."""
     workers = options["workers"]
     memory = int(options["memory"] * 1e9) if options["memory"] else None
-    return Execution(usual if workers is None else workers, options["scheduler"], memory)
+    table = cluster(options) if workers is None and not options["scheduler"] else None
+    return Execution(usual if workers is None else workers, options["scheduler"], memory, table)
 
 
 def _remove(planned: Plan, targets: list[Node]) -> None:
@@ -193,7 +222,7 @@ def _why_lost(outcome: Outcome) -> str:
 def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], targets: list[Node], most: int | None) -> int:
     """Print failures by reason and what was made; the exit status."""
     failures = failures_of(outcomes.values())
-    for line in grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures):
+    for line in losses(failures, invocation()):
         say(line)
     names = {node.name for node in targets}
     for outcome in outcomes.values():

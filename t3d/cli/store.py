@@ -1,6 +1,5 @@
 """Commands that look at the store: status, why, path, verify, clean."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,10 +10,11 @@ import click
 from t3d.cli.console import grouped, say, size
 from t3d.cli.project import Settings, project_of, project_options, settings_of
 from t3d.cli.running import explain
+from t3d.cli.watching import follow
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan, plan, reason
-from t3d.pipeline.runs import latest_run
-from t3d.pipeline.store import MANIFEST, Store, damage, read_manifest, shape_of
+from t3d.pipeline.runs import latest_run, named
+from t3d.pipeline.store import Store, damage, read_manifest, shape_of
 
 
 def planned(options: Mapping[str, Any], target: str) -> Plan:
@@ -30,10 +30,14 @@ def planned(options: Mapping[str, Any], target: str) -> Plan:
 
 
 @click.command()
+@click.option("--watch", is_flag=True, help="Follow the latest run: counts, failures, what is slow.")
 @project_options
-def status(**options: Any) -> None:
+def status(watch: bool, **options: Any) -> None:
     """What of the latest run's settings is made, missing or failed, stage by stage."""
-    explain(planned(options, "report"))
+    if watch:
+        follow(root_of(settings_of(options)))
+    else:
+        explain(planned(options, "report"))
 
 
 @click.command()
@@ -97,17 +101,13 @@ def verify(remove: bool, **options: Any) -> None:
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Do remove; without it only say what would be.")
-@click.option(
-    "--all", "everything", is_flag=True, help="The whole category, not only what no run file names."
-)
+@click.option("--all", "everything", is_flag=True, help="The whole category, not only what no run names.")
 @project_options
 def clean(yes: bool, everything: bool, **options: Any) -> None:
-    """Remove artifacts that no run file names, and what dead runs left behind."""
+    """Remove artifacts that no run file or log names, and what dead runs left behind."""
     store = _store(options)
-    named = set() if everything else _named(store)
-    found = [
-        folder for folder in _artifacts(store.root) if folder.relative_to(store.root).as_posix() not in named
-    ]
+    used = set() if everything else named(store.root)
+    found = [one for one in _artifacts(store.root) if one.relative_to(store.root).as_posix() not in used]
     total = sum(
         one["bytes"] for folder in found for one in (read_manifest(folder) or {"files": {}})["files"].values()
     )
@@ -139,12 +139,5 @@ def _store(options: Mapping[str, Any]) -> Store:
 
 
 def _artifacts(root: Path) -> Iterator[Path]:
-    yield from sorted(path.parent for path in root.glob(f"[!.]*/*/*/{MANIFEST}"))
-
-
-def _named(store: Store) -> set[str]:
-    named: set[str] = set()
-    for path in (store.root / "runs").glob("*.json"):
-        for artifacts in json.loads(path.read_text())["artifacts"].values():
-            named |= set(artifacts.values())
-    return named
+    """Every folder of an artifact, those without a manifest too."""
+    yield from sorted(root.glob("[!.]*/*/*/"))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import struct
 import zipfile
 import zlib
@@ -15,6 +16,9 @@ import numpy.typing as npt
 from t3d.errors import DataError
 from t3d.geometry.normalize import Transform
 from t3d.geometry.stretch import Stretch
+
+MOST_BYTES = 4 << 30
+"""A larger array of an NPZ file is refused: a small compressed file can hold what fills the memory."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -89,13 +93,27 @@ def read_npz(path: Path, *names: str) -> list[npt.NDArray[Any]]:
     """Arrays of an NPZ file by name; objects are refused. Raises DataError for anything else."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = [archive[name] for name in names]
+            arrays = [read_array(archive, name) for name in names]
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path.name}: no NPZ file with {' and '.join(names)} ({reason})") from error
     if any(array.dtype.kind not in "biuf" for array in arrays):
         raise DataError(f"{path.name}: {' and '.join(names)} are not all numbers")
     return arrays
+
+
+def read_array(archive: Any, name: str) -> npt.NDArray[Any]:
+    """An array of an open NPZ file; ValueError where its header promises what is not there, or too much."""
+    size = archive.zip.getinfo(f"{name}.npy").file_size
+    with archive.zip.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        reader = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = reader(member)
+    if math.prod(shape) * dtype.itemsize > min(size, MOST_BYTES):
+        raise ValueError(f"{name} is said to be {dtype} {shape}")
+    return np.asarray(archive[name])
 
 
 def write_samples(path: Path, pos: Samples, neg: Samples) -> None:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from t3d.datasets.cameras import LEVELS, view_path, write_cameras
 from t3d.datasets.formats import read_json, read_normalization, read_npz, write_normalization, write_samples
-from t3d.datasets.images import write_png
-from t3d.datasets.meshes import write_points
+from t3d.datasets.images import check_size, write_png
+from t3d.datasets.meshes import check_ply, write_points
 from t3d.errors import DataError
 from t3d.geometry.cameras import centred, look_at
 from t3d.geometry.normalize import BUFFER, Transform
@@ -51,6 +51,8 @@ def take_surface(folder: Path, out: Path) -> Facts:
     """
     import open3d
 
+    if (folder / "surface.ply").is_file():
+        check_ply(folder / "surface.ply")
     cloud = open3d.io.read_point_cloud(folder / "surface.ply")
     points = np.asarray(cloud.points)
     if not len(points) or not np.isfinite(points).all():
@@ -95,6 +97,7 @@ def _pictures(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8
     try:
         for path in sorted(folder.glob("[!.]*.png"), key=lambda path: int(path.stem)):
             with Image.open(path) as image:
+                check_size(image)
                 white = Image.new("RGB", image.size, "white")
                 white.paste(image, mask=image.getchannel("A"))
                 rgb.append(np.asarray(white))

@@ -27,7 +27,7 @@ def check(data: bytes) -> None:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data)) as image:
-                _check_size(image)
+                check_size(image)
         except Image.DecompressionBombError as error:
             raise ValueError(f"more than {MAX_PIXELS:,} pixels") from error
         except (OSError, SyntaxError) as error:  # whose texts hold memory addresses
@@ -41,7 +41,7 @@ def texture(image: Any) -> Pixels:
     """
     from PIL import Image
 
-    _check_size(image)
+    check_size(image)
     image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG decodes to a fraction of its size at once
     rgba = image.convert("RGBA")
     shrink = max(rgba.size) / MAX_SIDE
@@ -51,7 +51,8 @@ def texture(image: Any) -> Pixels:
     return np.array(rgba)
 
 
-def _check_size(image: Any) -> None:
+def check_size(image: Any) -> None:
+    """Raise ValueError for too large a picture, before it is decoded."""
     if image.size[0] * image.size[1] > MAX_PIXELS:
         raise ValueError(f"more than {MAX_PIXELS:,} pixels")
 

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 FORMATS = (".obj", ".off", ".ply", ".stl", ".glb", ".gltf")
 """Suffixes that `load_geometry` reads, in lower case."""
 
+MOST_FACES = 50_000_000
+"""A shape with more is refused: a small scene file can place one mesh a million times."""
+
 _EXTENTS = (1e-12, 1e12)  # sides of a shape's box: beyond, squares of lengths leave float32
 _COMPRESSED = {
     "KHR_draco_mesh_compression": "Draco",
@@ -40,6 +43,8 @@ def load_geometry(path: Path) -> Mesh:
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise DataError(f"{path}: {suffix or 'no'} suffix; t3d reads {' '.join(FORMATS)}")
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: not a file but a folder, a pipe or a device; name a mesh file")
     try:
         mesh = _read(path, suffix)
     except (DataError, MemoryError):
@@ -61,6 +66,8 @@ def _read(path: Path, suffix: str) -> Mesh:
 
     if suffix in (".glb", ".gltf"):
         _refuse_compressed(path, suffix)
+    if suffix == ".ply":
+        check_ply(path)
     source: Any = path
     if suffix == ".obj":
         source = io.BytesIO(obj_geometry(path.read_bytes(), str(path)))
@@ -75,6 +82,11 @@ def _read(path: Path, suffix: str) -> Mesh:
 def _flatten(scene: Any, name: str) -> Mesh:
     """All triangles of a scene, in the order of the scene's nodes, with their transforms applied."""
     parts = []
+    count = sum(
+        len(getattr(scene.geometry[scene.graph[one][1]], "faces", ())) for one in scene.graph.nodes_geometry
+    )
+    if count > MOST_FACES:
+        raise DataError(f"{name}: {count} faces with all instances; t3d takes at most {MOST_FACES}")
     for node in scene.graph.nodes_geometry:
         matrix, key = scene.graph[node]
         geometry = scene.geometry[key]
@@ -122,9 +134,27 @@ def _check(mesh: Mesh, name: str) -> None:
         raise DataError(f"{name}: no face has an area; export the mesh again")
 
 
+def check_ply(path: Path) -> None:
+    """DataError where a PLY's header promises more than the file can hold: readers make room for it first."""
+    with path.open("rb") as file:
+        header, end, _ = file.read(1 << 16).partition(b"end_header")
+    promised = sum(map(int, re.findall(rb"(?m)^element +\S+ +(\d{1,4000})", header)))
+    size = path.stat().st_size
+    if promised > size or (not end and size > len(header)):
+        raise DataError(
+            f"{path}: its header has no end, or promises more rows ({promised}) than there are bytes"
+        )
+
+
 def _refuse_compressed(path: Path, suffix: str) -> None:
-    """DataError for required compression without a decoder: trimesh would return zeros for vertices."""
-    required = _gltf_header(path, suffix).get("extensionsRequired", [])
+    """DataError for what trimesh would fill with zeros: geometry with required compression without a decoder,
+    and numbers that are not in the file.
+    """
+    header = _gltf_header(path, suffix)
+    size = path.stat().st_size
+    if any("bufferView" not in one and one.get("count", 0) > size for one in header.get("accessors", [])):
+        raise DataError(f"{path}: an accessor has no data, and promises more numbers than the file has bytes")
+    required = header.get("extensionsRequired", [])
     for name in sorted(set(required) & set(_COMPRESSED)):
         if _COMPRESSED[name] != "Draco" or importlib.util.find_spec("DracoPy") is None:
             raise DataError(

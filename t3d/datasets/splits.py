@@ -58,7 +58,7 @@ def category_ids(path: Path, category: str) -> list[str]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a readable JSON file ({error})") from None
     found = []
     for dataset in content.values() if isinstance(content, dict) else [None]:

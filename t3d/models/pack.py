@@ -229,13 +229,15 @@ def open_pack(path: Path) -> Pack:
         if head != MAGIC or end != END or zlib.crc32(text) != crc:
             raise ValueError("torn, damaged, or of another kind")
         return Pack(path, json.loads(text))
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (OSError, ArithmeticError, ValueError, LookupError, TypeError, struct.error) as error:
         raise DataError(f"{path}: no pack ({error}); make it again with t3d export") from error
 
 
 def _mapped(path: Path, array: Mapping[str, Any]) -> NDArray[Any]:
     """Copy on write: torch wants writable arrays, and nobody is to write to the file."""
-    shape = tuple(array["shape"])
+    shape, kind = tuple(array["shape"]), np.dtype(array["dtype"])
+    if kind.kind not in "biuf":  # objects would be addresses, taken from the file
+        raise ValueError(f"an array of {kind}")
     if 0 in shape:
         return np.zeros(shape, array["dtype"])
     return np.memmap(path, array["dtype"], "c", array["offset"], shape)

@@ -12,16 +12,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from t3d.pipeline.graph import ItemId
-from t3d.pipeline.outcome import Outcome
+from t3d.pipeline.machine import memory, sacrifice
+from t3d.pipeline.outcome import Known, Outcome
 from t3d.pipeline.store import Failure, Kind
 from t3d.pipeline.task import Report, Task, failed, make, place_of, preimage
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 """By which libraries learn how many threads they may use; read when they are loaded."""
+
+MOST_OF_MEMORY = 0.9
+"""Share of the machine's memory that one child may use where no limit is named."""
+
+Limits = tuple[float | None, int | None]
+"""Seconds that an item may take, and bytes of memory; None: no limit of time, `MOST_OF_MEMORY`."""
 
 STOPPING = threading.Event()
 """Set when the run is being given up: children killed from then on failed nobody."""
@@ -49,43 +55,42 @@ class Child:
         _CHILDREN.add(self)
 
     @property
+    def pid(self) -> int:
+        """Its number as a process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it can take another task."""
         return self._process.poll() is None and not self._pipe.closed
 
-    def run(
-        self,
-        task: Task,
-        outcomes: Mapping[ItemId, Outcome],
-        limits: tuple[float | None, int | None],
-        report: Report,
-    ) -> Outcome:
+    def run(self, task: Task, outcomes: Known, limits: Limits, report: Report) -> Outcome:
         """The outcome of one task, within limits of (seconds, bytes of memory); None: no limit.
 
         Raises StoppedError when the run is given up meanwhile.
         """
         if STOPPING.is_set():  # given up before it began: nobody would wait for it
             raise StoppedError
-        started = time.monotonic()
+        started, guard = time.monotonic(), _Guard(self, limits)
         try:
             self._pipe.send((task, outcomes))
             while True:
-                if self._pipe.poll(0.2):
-                    finished, value = self._pipe.recv()
-                    if finished:
-                        return value
-                    report(value)
-                self._check(limits, time.monotonic() - started)
-        except (_OverLimitError, EOFError, OSError) as error:
+                finished, value = self._pipe.recv()
+                if finished:
+                    return value
+                report(value)
+        except (EOFError, OSError):
+            guard.end()
             self.kill()
             if STOPPING.is_set():
                 raise StoppedError from None
-            kind, reason = (
-                error.args if isinstance(error, _OverLimitError) else ("killed", self._last_words())
-            )
-            failure = Failure(task.shape, task.stage, kind, reason)
+            kind, reason = guard.verdict or ("killed", self._last_words())
             place = place_of(task, preimage(task, outcomes))
-            return failed(task, outcomes, place, failure, time.monotonic() - started)
+            outcome = failed(task, outcomes, place, Failure(task.shape, task.stage, kind, reason))
+            seconds, host = time.monotonic() - started, socket.gethostname()
+            return replace(outcome, seconds=seconds, memory=guard.memory, host=host)
+        finally:
+            guard.end()
 
     def end(self) -> None:
         """End the process at once, from any thread: its own thread then finds the pipe closed."""
@@ -98,13 +103,6 @@ class Child:
         self._pipe.close()
         _CHILDREN.discard(self)
 
-    def _check(self, limits: tuple[float | None, int | None], seconds: float) -> None:
-        longest, most = limits
-        if longest is not None and seconds > longest:
-            raise _OverLimitError("timeout", f"took longer than {longest:g} s")
-        if most is not None and _resident(self._process.pid) > most:
-            raise _OverLimitError("killed", f"used more than {most / 2**30:.1f} GiB of memory")
-
     def _last_words(self) -> str:
         code = self._process.returncode
         if code < 0:
@@ -112,10 +110,38 @@ class Child:
         return f"the process ended with status {code}"
 
 
-class _OverLimitError(Exception):
-    """A limit was passed: (kind, reason)."""
+class _Guard:
+    """Ends a child that passes a limit: from a thread of its own, as a stopped child may block the pipe.
 
-    args: tuple[Kind, str]
+    Time in which this process itself was stopped, or asleep, is given back.
+    """
+
+    def __init__(self, child: Child, limits: Limits) -> None:
+        self.verdict: tuple[Kind, str] | None = None
+        self.memory = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(child, *limits), daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop watching."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self, child: Child, longest: float | None, most: int | None) -> None:
+        most = most or int(MOST_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        seconds, before = 0.0, time.monotonic()
+        while not (self.verdict or self._over.wait(0.2)):
+            now = time.monotonic()
+            seconds, before = seconds + min(now - before, 1.0), now
+            resident, peak = memory(child.pid)
+            self.memory = max(self.memory, peak)
+            if longest is not None and seconds > longest:
+                self.verdict = "timeout", f"took longer than {longest:g} s"
+            elif resident > most:
+                self.verdict = "killed", f"used more than {most / 2**30:.1f} GiB of memory"
+        if self.verdict:
+            child.end()
 
 
 _CHILDREN: set[Child] = set()
@@ -142,6 +168,7 @@ def kill_children() -> None:
 
 def serve(descriptor: int, parent: int) -> None:
     """The child's life: take a task, make it, say how it ended; until the pipe closes."""
+    sacrifice()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which decides
     threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     threads = int(os.environ[THREAD_VARIABLES[0]])
@@ -158,12 +185,3 @@ def die_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
-
-
-def _resident(pid: int | None) -> int:
-    import psutil
-
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0

@@ -14,7 +14,10 @@ Wire = Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item; `failures` are all those at or above it, its own included."""
+    """What became of one item; `failures` are all those at or above it, its own included.
+
+    seconds, memory (the most bytes held at once), host: what it took, and where.
+    """
 
     node: str
     shape: str
@@ -24,11 +27,17 @@ class Outcome:
     digest: str = ""
     failures: tuple[Failure, ...] = ()
     seconds: float = 0.0
+    memory: int = 0
+    host: str = ""
 
     @property
     def there(self) -> bool:
         """Whether the artifact exists."""
         return self.state in ("kept", "made")
+
+
+Known = Mapping[ItemId, Outcome]
+"""Outcomes of items, above all of those that an item reads."""
 
 
 def leaves(wire: Wire) -> list[ItemId]:
@@ -38,7 +47,7 @@ def leaves(wire: Wire) -> list[ItemId]:
     return [wire]
 
 
-def filled(wire: Wire, outcomes: Mapping[ItemId, Outcome], value: Callable[[Outcome], Any]) -> Any:
+def filled(wire: Wire, outcomes: Known, value: Callable[[Outcome], Any]) -> Any:
     """The wire with each item replaced by its value; items that are not there are left out."""
     if not isinstance(wire, Mapping):
         return value(outcomes[wire])

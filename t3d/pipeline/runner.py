@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from t3d.errors import UsageError
+from t3d.errors import T3dError, UsageError
+from t3d.pipeline.cluster import start
 from t3d.pipeline.graph import ItemId
-from t3d.pipeline.isolate import STOPPING, child_of_this_thread, kill_children
+from t3d.pipeline.isolate import STOPPING, Limits, child_of_this_thread, kill_children
+from t3d.pipeline.keys import seed_of
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
-from t3d.pipeline.task import Task, look_up, make
+from t3d.pipeline.store import Failure
+from t3d.pipeline.task import Task, failures_of, look_up, make
+
+log = logging.getLogger(__name__)
 
 TOPIC = "t3d"
 CONNECT_SECONDS = 15
@@ -31,12 +36,14 @@ class Execution:
     """Where a plan runs; nothing here changes a byte of what is made.
 
     workers: how many at once, 0: in this process. scheduler: address of a running Dask scheduler.
-    memory: bytes that one child may use, None: no limit.
+    memory: bytes that one child may use, None: most of the machine's. cluster: one to start, see
+    `cluster.start`.
     """
 
     workers: int = 1
     scheduler: str | None = None
     memory: int | None = None
+    cluster: Mapping[str, Any] | None = None
 
 
 def run(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]:
@@ -49,7 +56,7 @@ def run(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]
     plan.project.store.check_writable()
     plan.project.store.sweep()
     try:
-        if execution.workers == 0 and not execution.scheduler:
+        if execution.workers == 0 and not (execution.scheduler or execution.cluster):
             return _run_here(plan, watch)
         return _run_on_dask(plan, execution, watch)
     finally:
@@ -77,11 +84,24 @@ def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId,
     with _client(execution) as client:
         client.subscribe_topic(TOPIC, lambda event: watch(_without_worker(event[1])))
         futures = _submit(plan, execution, client)
-        names = {future: id_ for id_, future in futures.items()}
-        for future, outcome in as_completed(list(names), with_results=True):
-            outcomes[names[future]] = outcome
-            watch(outcome)
+        tasks = {futures[task.id]: task for task in plan.todo}
+        for future, result in as_completed(list(tasks), with_results=True, raise_errors=False):
+            task = tasks[future]
+            if future.status in ("cancelled", "lost"):
+                where = f"scheduler {execution.scheduler or 'of the cluster'}"
+                raise T3dError(f"{where}: gone in the middle of the run; the same command goes on from there")
+            outcomes[task.id] = result if future.status == "finished" else _lost(task, result[1], outcomes)
+            watch(outcomes[task.id])
     return outcomes
+
+
+def _lost(task: Task, error: BaseException, outcomes: Mapping[ItemId, Outcome]) -> Outcome:
+    """The outcome of an item whose workers died one after another, or which reads such an item."""
+    missing = [outcomes[id_] for id_ in task.upstream if id_ in outcomes and not outcomes[id_].there]
+    if missing:
+        return Outcome(*task.id, "blocked", failures=failures_of(missing))
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return Outcome(*task.id, "failed", failures=(Failure(task.shape, task.stage, "infra", reason),))
 
 
 def _without_worker(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +112,7 @@ def _without_worker(figures: Mapping[str, Any]) -> dict[str, Any]:
 def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
     """One Dask task per item, with its inputs' futures as arguments: no barrier between stages."""
     run_id = uuid.uuid4().hex[:8]
-    trains = _has_resource(client, "train")
+    resource = _resource(client)
     futures: dict[ItemId, Any] = {}
     for task in plan.todo:
         stage = plan.stage_of(task.id)
@@ -107,10 +127,18 @@ def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
             (stage.timeout, execution.memory),
             key=f"{task.id[0]}-{task.shape}-{run_id}",
             pure=False,
-            priority=10 if task.shape else 0,  # what takes the whole machine waits for the small things
-            resources={stage.resource: 1} if stage.resource and trains else None,
+            priority=_priority(task, run_id),
+            resources={resource: 1} if stage.resource and resource else None,
         )
     return futures
+
+
+def _priority(task: Task, run_id: str) -> float:
+    """What takes the whole machine waits for the small things.
+
+    Each run has an order of shapes of its own, so that several on one store do not wait for each other.
+    """
+    return 1 + seed_of(0, run_id, task.shape) / 2**128 if task.shape else 0
 
 
 def _perform(
@@ -118,7 +146,7 @@ def _perform(
     upstream: list[ItemId],
     results: list[Outcome],
     threads: int | None,
-    limits: tuple[float | None, int | None],
+    limits: Limits,
 ) -> Outcome:
     """One item in this worker thread's child; what is decided already starts none."""
     from distributed import get_worker
@@ -143,6 +171,7 @@ def _client(execution: Execution) -> Iterator[Any]:
 
     The work is done in children of those threads, so that threads are all a local cluster needs.
     """
+    import dask
     from distributed import Client, LocalCluster
 
     STOPPING.clear()
@@ -153,7 +182,12 @@ def _client(execution: Execution) -> Iterator[Any]:
             except (OSError, ValueError) as error:
                 what = f"--scheduler {execution.scheduler}: {error}"
                 raise UsageError(f"{what}; is it running there?") from None
+        elif execution.cluster:
+            cluster = stack.enter_context(contextlib.closing(start(execution.cluster)))
+            client = stack.enter_context(Client(cluster))
         else:
+            # threads of this process cannot be lost, but look so after it was stopped, or the clock jumped
+            stack.enter_context(dask.config.set({"distributed.scheduler.worker-ttl": None}))
             cluster = LocalCluster(
                 n_workers=1,
                 threads_per_worker=execution.workers,
@@ -161,15 +195,21 @@ def _client(execution: Execution) -> Iterator[Any]:
                 resources={"train": 1},
                 memory_limit=0,
                 dashboard_address="127.0.0.1:0",  # any free port, for this machine only
+                worker_dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
             )
             stack.enter_context(contextlib.closing(cluster))
             client = stack.enter_context(Client(cluster))
+        if not client.scheduler_info()["workers"]:
+            log.warning("%s: no worker there yet; waiting for one", client.scheduler.address)
+            client.wait_for_workers(1)
         stack.callback(kill_children)  # first of all, so that nobody waits for what is given up
         stack.callback(STOPPING.set)
         yield client
 
 
-def _has_resource(client: Any, name: str) -> bool:
+def _resource(client: Any) -> str | None:
+    """What a training asks for: a worker's GPU, if any has one, else the right to train, if any gives it."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return any(name in worker.get("resources", {}) for worker in workers)
+    there = {name for worker in workers for name in worker.get("resources", {})}
+    return next((name for name in ("GPU", "train") if name in there), None)

@@ -65,9 +65,10 @@ class Catalogue(Protocol):
 
 @dataclass
 class FileIndex:
-    """What is known of files, by path, valid while size, time and inode stay the same.
+    """What is known of files, by path, valid while size, times and inode stay the same.
 
-    A file changed within the last two seconds is never remembered: its time may not have moved yet.
+    The time of change, which no program can set, is among them. A file changed within the last two seconds is
+    never remembered: its time may not have moved yet.
     """
 
     path: Path
@@ -76,14 +77,16 @@ class FileIndex:
 
     def __post_init__(self) -> None:
         try:
-            self._known = json.loads(self.path.read_text())
-        except (OSError, ValueError):  # absent or torn: an empty memory
-            self._known = {}
+            checksum, _, text = self.path.read_text().partition("\n")
+        except (OSError, ValueError):
+            return
+        if checksum == _checksum(text):  # else torn, or changed behind our back: an empty memory
+            self._known = json.loads(text)
 
     def memo(self, path: Path, name: str, compute: Callable[[Path], Any]) -> Any:
         """`compute(path)`, which must give plain JSON values, remembered under `name`."""
         status = path.stat()
-        stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         entry = self._known.get(str(path))
         if entry is None or entry["stamp"] != stamp:
             entry = {"stamp": stamp}
@@ -105,7 +108,8 @@ class FileIndex:
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(self._known))
+            text = json.dumps(self._known)
+            draft.write_text(f"{_checksum(text)}\n{text}")
             draft.replace(self.path)
             self._dirty = False
         except OSError:
@@ -125,6 +129,10 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _age(mtime_ns: int) -> float:

@@ -7,12 +7,12 @@ A folder is filled under `.drafts`, checked, given its manifest last, and rename
 """
 
 import contextlib
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import shutil
-import socket
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -99,11 +99,7 @@ class Store:
 
     def record_failure(self, place: Place, failure: Failure) -> None:
         """Write the failure beside the place where the artifact would be."""
-        path = self._failure_path(place)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{uuid.uuid4().hex}")
-        draft.write_text(json.dumps(asdict(failure), indent=1))
-        draft.replace(path)
+        self.write(self._failure_path(place), json.dumps(asdict(failure), indent=1))
 
     def _failure_path(self, place: Place) -> Path:
         folder = self.path(place)
@@ -112,13 +108,20 @@ class Store:
     @contextlib.contextmanager
     def draft(self) -> Iterator[Path]:
         """An empty folder on the store's file system; what is left of it at the end is removed."""
-        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
-        folder = self.root / ".drafts" / name
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder = self.root / ".drafts" / uuid.uuid4().hex
+        with _held(_lock_of(folder)):
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a text file of the store, there whole or not at all."""
+        with self.draft() as folder:
+            (folder / path.name).write_text(text)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (folder / path.name).replace(path)
 
     def publish(self, draft: Path, place: Place, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Give a finished draft its manifest and its place; where another was quicker, keep that one.
@@ -131,12 +134,15 @@ class Store:
             "files": files,
             "digest": digest({name: one["sha256"] for name, one in files.items()}),
         }
-        (draft / MANIFEST).write_text(json.dumps(whole, indent=1, sort_keys=True))
+        (draft / MANIFEST).write_text(json.dumps({**whole, "seal": _seal(whole)}, indent=1, sort_keys=True))
         target = self.path(place)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             draft.rename(target)
-        except OSError:  # there already: another run made it, or a folder without a manifest lies there
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            # there already: another run made it, or a folder without a manifest lies there
             there = self.manifest(place)
             if there is not None:
                 return there
@@ -158,18 +164,8 @@ class Store:
     @contextlib.contextmanager
     def lock(self, place: Place) -> Iterator[None]:
         """Hold the artifact's name while making it; the kernel frees it when the process dies."""
-        path = self.root / ".locks" / f"{place.makes}-{place.key[:32]}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            with path.open("a") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if not _same_file(path, file.fileno()):
-                    continue  # its last holder took the file away while we waited
-                try:
-                    yield
-                finally:
-                    path.unlink(missing_ok=True)
-                return
+        with _held(self.root / ".locks" / f"{place.makes}-{place.key[:32]}"):
+            yield
 
     def scratch(self, place: Place) -> Path:
         """A folder for checkpoints that a killed attempt leaves to the next; remove it after publishing."""
@@ -178,13 +174,11 @@ class Store:
         return folder
 
     def sweep(self) -> None:
-        """Remove the drafts of dead processes of this host, and those of others after a day."""
-        for folder in (self.root / ".drafts").glob("*"):
-            host, pid, _ = folder.name.rsplit("-", 2)
-            local = host == socket.gethostname()
-            with contextlib.suppress(OSError):
-                if (local and not _alive(int(pid))) or time.time() - folder.stat().st_mtime > 86_400:
-                    shutil.rmtree(folder, ignore_errors=True)
+        """Remove what dead processes of any host left behind: their drafts, and locks that nobody holds."""
+        for path in [*(self.root / ".drafts").glob("*"), *(self.root / ".locks").glob("*")]:
+            lock = _lock_of(path) if path.is_dir() else path
+            with contextlib.suppress(OSError), _held(lock, wait=False):
+                shutil.rmtree(path, ignore_errors=True)
 
     def folders(self, makes: str, shape: str) -> list[Path]:
         """Every artifact of one shape, whatever its key, oldest first."""
@@ -203,9 +197,11 @@ class Store:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest in an artifact's folder; None when the folder is not an artifact."""
     try:
-        return json.loads((folder / MANIFEST).read_text())
+        found = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         return None
+    kinds = [type(found.get(name)) for name in ("files", "digest")] if isinstance(found, dict) else []
+    return found if kinds == [dict, str] else None
 
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
@@ -218,17 +214,51 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """Digest of all that a manifest says, as it is read back."""
+    text = json.dumps(json.loads(json.dumps(manifest)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def damage(folder: Path) -> list[str]:
-    """What differs between an artifact's files and its manifest: missing, changed or foreign files."""
+    """What differs between an artifact's files and its manifest: missing, changed or foreign files.
+
+    The manifest itself is held against its seal.
+    """
     manifest = read_manifest(folder)
     if manifest is None:
         return ["no manifest"]
     there, said = describe_files(folder), manifest["files"]
+    whole = manifest.pop("seal", None) in (None, _seal(manifest))  # an older manifest has none
     return (
-        [f"{name} is missing" for name in sorted(said.keys() - there.keys())]
+        ([] if whole else [f"{MANIFEST} has changed"])
+        + [f"{name} is missing" for name in sorted(said.keys() - there.keys())]
         + [f"{name} does not belong" for name in sorted(there.keys() - said.keys())]
         + [f"{name} has changed" for name in sorted(said.keys() & there.keys()) if said[name] != there[name]]
     )
+
+
+@contextlib.contextmanager
+def _held(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file, gone afterwards; the kernel frees it when the process dies, on whichever host.
+
+    Raises BlockingIOError where another holds it, unless told to wait.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if not _same_file(path, file.fileno()):
+                continue  # its last holder took the file away while we waited
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _lock_of(draft: Path) -> Path:
+    return draft.with_name(f"{draft.name}.lock")
 
 
 def _same_file(path: Path, descriptor: int) -> bool:
@@ -236,13 +266,3 @@ def _same_file(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,22 +1,21 @@
 """One task: make one artifact, or find it, or record why not. Runs anywhere the store can be seen."""
 
 import errno
-import functools
 import logging
-import platform
 import shutil
 import socket
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from t3d.errors import DataError, T3dError, UsageError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.keys import digest, seed_of
-from t3d.pipeline.outcome import Outcome, State, Wire, filled, leaves
+from t3d.pipeline.machine import forget_peak, memory, versions
+from t3d.pipeline.outcome import Known, Outcome, State, Wire, filled, leaves
 from t3d.pipeline.stage import Facts, Stage, stages_of
 from t3d.pipeline.store import Failure, Kind, Place, Store
 
@@ -67,7 +66,7 @@ class Task:
 Report = Callable[[Mapping[str, Any]], None]
 
 
-def preimage(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
+def preimage(task: Task, outcomes: Known) -> dict[str, Any]:
     """All that decides the artifact's bytes; its digest is the key."""
     inputs = {
         need: filled(wire, outcomes, lambda outcome: outcome.digest) for need, wire in task.wires.items()
@@ -99,19 +98,19 @@ def failures_of(outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def lost(task: Task, outcomes: Mapping[ItemId, Outcome]) -> tuple[Failure, ...]:
+def lost(task: Task, outcomes: Known) -> tuple[Failure, ...]:
     """Every failure above this item, once each."""
     return failures_of(outcomes[id_] for id_ in task.upstream)
 
 
-def lost_shape(task: Task, known: Mapping[ItemId, Outcome]) -> Outcome | None:
+def lost_shape(task: Task, known: Known) -> Outcome | None:
     """The outcome of a shape's item of which an input is not there; `known` may lack inputs."""
     if not task.shape or all(outcome.there for outcome in known.values()):
         return None
     return Outcome(*task.id, "blocked", failures=failures_of(known.values()))
 
 
-def blocked(task: Task, outcomes: Mapping[ItemId, Outcome]) -> Outcome | None:
+def blocked(task: Task, outcomes: Known) -> Outcome | None:
     """The outcome of an item whose inputs are not there; None when it can be made.
 
     A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
@@ -132,7 +131,7 @@ def place_of(task: Task, image: Mapping[str, Any]) -> Place:
     return Place(task.makes, task.shape, label, digest(image))
 
 
-def look_up(task: Task, outcomes: Mapping[ItemId, Outcome], store: Store) -> Outcome | None:
+def look_up(task: Task, outcomes: Known, store: Store) -> Outcome | None:
     """What is already decided: a kept artifact, a standing failure, a blocked item; else None."""
     stopped = blocked(task, outcomes)
     if stopped:
@@ -147,7 +146,7 @@ def look_up(task: Task, outcomes: Mapping[ItemId, Outcome], store: Store) -> Out
     return None
 
 
-def make(task: Task, outcomes: Mapping[ItemId, Outcome], threads: int, report: Report) -> Outcome:
+def make(task: Task, outcomes: Known, threads: int, report: Report) -> Outcome:
     """Find the artifact or make it; a failure of the stage is an outcome, recorded by `record`."""
     store = Store(task.root)
     found = look_up(task, outcomes, store)
@@ -155,31 +154,37 @@ def make(task: Task, outcomes: Mapping[ItemId, Outcome], threads: int, report: R
         return found
     image = preimage(task, outcomes)
     place = place_of(task, image)
-    started = time.time()
+    started = time.monotonic()
+    forget_peak()
     try:
         with store.lock(place):
-            manifest = store.manifest(place)
-            state: State = "kept" if manifest else "made"
-            manifest = manifest or _make(task, outcomes, image, place, threads, report)
-        return _there(task, outcomes, place, store, manifest["digest"], state, time.time() - started)
+            outcome = look_up(task, outcomes, store)  # another run may have been quicker
+            if not outcome:
+                manifest = _make(task, outcomes, image, place, threads, report)
+                outcome = _there(task, outcomes, place, store, manifest["digest"], "made")
     except Exception as error:
         kind, reason = classify(error)
         logging.getLogger(__name__).debug("%s failed", task.id, exc_info=True)
         tail = "".join(traceback.format_exception(error))[-4000:]
         failure = Failure(task.shape, task.stage, kind, reason, tail)
-        return failed(task, outcomes, place, failure, time.time() - started)
+        outcome = failed(task, outcomes, place, failure)
+    return replace(outcome, seconds=time.monotonic() - started, memory=memory()[1], host=socket.gethostname())
 
 
-def failed(
-    task: Task, outcomes: Mapping[ItemId, Outcome], place: Place, failure: Failure, seconds: float
-) -> Outcome:
+def failed(task: Task, outcomes: Known, place: Place, failure: Failure) -> Outcome:
     """Record a failure; a store that takes no record is itself the failure shown."""
     try:
         Store(task.root).record_failure(place, failure)
     except OSError as error:
         failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
     above = lost(task, outcomes)
-    return Outcome(*task.id, "failed", place, failures=(*above, failure), seconds=seconds)
+    return Outcome(*task.id, "failed", place, failures=(*above, failure))
+
+
+_MACHINE = frozenset(
+    "EACCES EAGAIN EDQUOT EFBIG EIO EMFILE ENFILE ENOLCK ENOMEM ENOSPC EPERM EROFS ESTALE ETIMEDOUT".split()
+)
+"""Errors of the operating system that say nothing about the shape."""
 
 
 def classify(error: BaseException) -> tuple[Kind, str]:
@@ -187,18 +192,21 @@ def classify(error: BaseException) -> tuple[Kind, str]:
     reason = " ".join(str(error).split())[:500] or type(error).__name__
     if isinstance(error, MemoryError):
         return "killed", f"out of memory: {reason}"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT):
-        return "infra", f"{error.strerror}: {error.filename or 'the store'}"
+    cause: BaseException | None = error
+    while cause:  # readers and writers wrap what the machine did to them
+        if isinstance(cause, OSError) and errno.errorcode.get(cause.errno or 0) in _MACHINE:
+            return "infra", f"{cause.strerror}: {cause.filename or 'the store'}"
+        cause = cause.__cause__
     if isinstance(error, UsageError):  # of this machine or these settings, not of the shape: retried
         return "infra", reason
     return "data", reason if isinstance(error, T3dError) else f"{type(error).__name__}: {reason}"
 
 
 def _make(
-    task: Task, outcomes: Mapping[ItemId, Outcome], image: Any, place: Place, threads: int, report: Report
+    task: Task, outcomes: Known, image: Any, place: Place, threads: int, report: Report
 ) -> dict[str, Any]:
     stage, store = stages_of(task.package)[task.stage], Store(task.root)
-    started = time.time()
+    started, clock = time.time(), time.monotonic()
     scratch = store.scratch(place) if "scratch" in task.handed else None
     with store.draft() as out:
         if task.take:
@@ -211,10 +219,11 @@ def _make(
             "key": place.key,
             "made_from": image,
             "facts": dict(facts or {}),
-            "seconds": round(time.time() - started, 3),
+            "seconds": round(time.monotonic() - clock, 3),
+            "memory": memory()[1],
             "started": started,
             "host": socket.gethostname(),
-            "versions": _versions(),
+            "versions": versions(),
         }
         published = store.publish(out, place, manifest)
     if scratch:
@@ -222,7 +231,7 @@ def _make(
     return published
 
 
-def _read(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
+def _read(task: Task, outcomes: Known) -> dict[str, Any]:
     """What stands before the star of a stage: folders of artifacts, paths of source files."""
     read = {
         need: filled(wire, outcomes, lambda outcome: Path(outcome.path)) for need, wire in task.wires.items()
@@ -231,12 +240,7 @@ def _read(task: Task, outcomes: Mapping[ItemId, Outcome]) -> dict[str, Any]:
 
 
 def _hand(
-    task: Task,
-    outcomes: Mapping[ItemId, Outcome],
-    out: Path,
-    scratch: Path | None,
-    threads: int,
-    report: Report,
+    task: Task, outcomes: Known, out: Path, scratch: Path | None, threads: int, report: Report
 ) -> dict[str, Any]:
     def progress(done: float, total: float, **figures: Any) -> None:
         report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
@@ -272,28 +276,6 @@ def _check_files(stage: Stage, out: Path) -> None:
         )
 
 
-@functools.cache
-def _versions() -> dict[str, str]:
-    """Versions of what may change numbers: for the record, never part of a key."""
-    import importlib.metadata
-
-    found = {"python": platform.python_version()}
-    for name in ("t3d", "numpy", "scipy", "trimesh", "open3d", "torch", "scikit-image", "libigl"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _there(
-    task: Task,
-    outcomes: Mapping[ItemId, Outcome],
-    place: Place,
-    store: Store,
-    content: str,
-    state: State,
-    seconds: float = 0.0,
-) -> Outcome:
+def _there(task: Task, outcomes: Known, place: Place, store: Store, content: str, state: State) -> Outcome:
     above = lost(task, outcomes)
-    return Outcome(*task.id, state, place, str(store.path(place)), content, above, seconds)
+    return Outcome(*task.id, state, place, str(store.path(place)), content, above)

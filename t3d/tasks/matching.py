@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from t3d.datasets.catalogue import find_model
+from t3d.datasets.formats import read_array
 from t3d.datasets.meshes import FORMATS, load_geometry
 from t3d.errors import DataError, UsageError
 from t3d.geometry.clouds import Cloud, Shape
@@ -132,7 +133,7 @@ def _from_arrays(path: Path) -> Cloud:
     names = ("points", "normals", "loc", "scale")
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name], dtype=np.float64) for name in names if name in file}
+            arrays = {name: read_array(file, name).astype(np.float64) for name in names if name in file}
         points = arrays["points"] * arrays.get("scale", 1.0) + arrays.get("loc", 0.0)
     except Exception as error:  # a broken archive makes its readers raise anything
         raise DataError(f"{path}: no array `points` in it ({' '.join(str(error).split())})") from error

@@ -1,7 +1,8 @@
 """Counts, times and lines that people read."""
 
-from t3d.cli.console import Tally, duration, grouped, live_text, size
+from t3d.cli.console import Tally, duration, grouped, live_text, losses, size
 from t3d.pipeline.outcome import Outcome
+from t3d.pipeline.store import Failure
 
 
 def test_a_tally_counts_and_estimates():
@@ -27,3 +28,25 @@ def test_durations_and_sizes():
 def test_reasons_are_grouped_commonest_first():
     pairs = [("a", "x"), ("b", "y"), ("c", "y"), ("d", "y"), ("", "z")]
     assert grouped(pairs, most=2) == ["y: 3 (b, c, ...)", "x: 1 (a)", "z: 1"]
+
+
+def test_thousands_of_failures_stay_readable():
+    """Reasons that differ in paths and numbers are one; the rest is counted."""
+    pairs = [(f"s{i}", f"/data/s{i}/model.obj: no faces in it ({i} found)") for i in range(5000)]
+    assert grouped(pairs) == [
+        "/data/s0/model.obj: no faces in it (0 found) and the like: 5000 (s0, s1, s2, s3, ...)"
+    ]
+    words = [f"{a}{b}{c} odd" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwxyzabcd"]
+    lines = grouped([("s", word) for word in words])
+    assert len(lines) == 16
+    assert lines[-1] == "985 other reasons: 985"
+
+
+def test_failures_end_with_the_commands_that_go_on():
+    def lines(kind, command):
+        return losses([Failure("a", "mesh", kind, "why")], command)
+
+    assert lines("timeout", "t3d run")[-1].endswith("by the same command: t3d run")
+    assert lines("data", "t3d run")[-1].endswith("by: t3d run --retry-failed")
+    assert lines("data", "t3d run --retry-failed")[-1].endswith("by: t3d run --retry-failed")
+    assert not losses([], "t3d run")

@@ -3,6 +3,7 @@
 import pytest
 
 from t3d.cli.project import Settings, command_of, settings_of, variants_of
+from t3d.cli.running import execution_of
 from t3d.errors import UsageError
 
 
@@ -77,3 +78,13 @@ def test_the_command_names_what_is_not_default():
         "t3d run --data 'my data' --category sofa --limit 3 --allow-missing"
         " --set sdf.count=5 --set views.easy_elevation=1,2"
     )
+
+
+def test_a_cluster_is_a_table_of_its_own_and_flags_win(tmp_path):
+    path = tmp_path / "t.toml"
+    path.write_text('[cluster]\nkind = "slurm"\ncores = 4\n[sdf]\ncount = 1000\n')
+    assert settings_of({"config": str(path)}).values == {"sdf": {"count": 1000}}
+    options = {"config": str(path), "memory": None, "scheduler": None, "workers": None}
+    assert execution_of(options).cluster == {"kind": "slurm", "cores": 4}
+    assert execution_of({**options, "workers": 2}).cluster is None
+    assert execution_of({**options, "scheduler": "tcp://host:8786"}).cluster is None

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from t3d.errors import StoreError, UsageError
@@ -184,6 +185,17 @@ def test_read_only_store_is_an_error_before_anything_runs(toy, monkeypatch):
     made = toy.plan()
     with pytest.raises(StoreError, match="Read-only file system; name another folder with --work"):
         run(made, Execution(0), lambda news: None)
+
+
+def test_a_run_on_this_machine_listens_on_loopback_only(toy):
+    addresses = set()
+
+    def look(_: object) -> None:
+        ours = psutil.Process().net_connections()
+        addresses.update(one.laddr.ip for one in ours if one.status == psutil.CONN_LISTEN)
+
+    run(toy.plan(), Execution(1), look)
+    assert addresses == {"127.0.0.1"}
 
 
 def test_no_scheduler_there_is_bad_usage(toy, monkeypatch):

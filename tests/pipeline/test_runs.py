@@ -1,10 +1,21 @@
 """Run files: the latest one, and what it remembers."""
 
+import os
+
 import pytest
 
 from t3d.errors import UsageError
 from t3d.pipeline.runner import Execution, run
-from t3d.pipeline.runs import latest_run, write_run
+from t3d.pipeline.runs import (
+    RunLog,
+    is_written,
+    latest_log,
+    latest_run,
+    named,
+    outcome_of,
+    read_log,
+    write_run,
+)
 
 
 def test_a_run_is_remembered(toy):
@@ -34,3 +45,65 @@ def test_a_later_run_of_less_forgets_nothing_and_another_setting_is_another_file
 def test_no_run_yet(tmp_path):
     with pytest.raises(UsageError, match="no run here yet; start one with `t3d run`"):
         latest_run(tmp_path)
+
+
+def test_the_latest_run_is_the_latest_though_the_clock_went_back(toy):
+    made = toy.plan()
+    outcomes = run(made, Execution(0), lambda news: None)
+    future = write_run(made, outcomes, {"preset": "tiny"})
+    os.utime(future, (4e9, 4e9))
+    write_run(made, outcomes, {"preset": "small"})
+    assert latest_run(toy.work / "texts")["settings"] == {"preset": "small"}
+
+
+def logged(toy, **changes):
+    made = toy.plan(**changes)
+    with RunLog(made, {"preset": "tiny"}, "t3d run") as log:
+        outcomes = run(made, Execution(0), log)
+    return outcomes, latest_log(toy.work / "texts")
+
+
+def test_the_log_tells_what_became_of_every_item(toy):
+    toy.write(two="bad")
+    outcomes, path = logged(toy)
+    start, *lines, end = read_log(path)
+    assert start["command"] == "t3d run"
+    assert start["totals"] == {"words": 3, "lengths": 3, "total": 1}
+    assert end["how"] == "finished"
+    told = {(one.node, one.shape): one for one in map(outcome_of, (x for x in lines if x["event"] == "item"))}
+    assert {id_: one.state for id_, one in told.items()} == {id_: one.state for id_, one in outcomes.items()}
+    assert told["words", "two"].failures[0].reason.endswith("a bad text; write another")
+    assert all(one.memory > 1e6 and one.host for one in told.values() if one.state == "made")
+    assert next(one for one in lines if one["event"] == "live")["loss"] == 0.5
+    assert named(toy.work / "texts") == {one.path for one in told.values() if one.there}
+
+
+def test_a_log_is_continued_and_half_a_line_is_none(toy):
+    _, path = logged(toy)
+    with path.open("a") as file:
+        file.write('{"event": "item", "ru')
+    toy.write(four="x y")
+    _, path = logged(toy)
+    start, *lines, end = read_log(path)
+    assert start["kept"] == {"words": 3, "lengths": 3}
+    assert len([one for one in lines if one["event"] == "item"]) == 3
+    assert end["how"] == "finished"
+
+
+def test_a_log_is_locked_while_it_is_written(toy):
+    with RunLog(toy.plan(), {"preset": "tiny"}, "t3d run"):
+        assert is_written(latest_log(toy.work / "texts"))
+    assert not is_written(latest_log(toy.work / "texts"))
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(toy):
+    (toy.work / "texts").mkdir(parents=True)
+    (toy.work / "texts" / "runs").write_text("a file")
+    with RunLog(toy.plan(), {"preset": "tiny"}, "t3d run") as log:
+        assert run(toy.plan(), Execution(0), log)["total", ""].there
+
+
+def test_an_interrupted_run_is_said_to_be(toy):
+    with pytest.raises(KeyboardInterrupt), RunLog(toy.plan(), {"preset": "tiny"}, "t3d run"):
+        raise KeyboardInterrupt
+    assert read_log(latest_log(toy.work / "texts"))[-1]["how"] == "KeyboardInterrupt"

@@ -1,5 +1,6 @@
 """The store: whole or not at all, whoever writes and whatever breaks."""
 
+import errno
 import multiprocessing
 import time
 from pathlib import Path
@@ -9,23 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t3d.errors import StoreError
+from t3d.pipeline.keys import digest
 from t3d.pipeline.store import Failure, Place, Store, damage, folder_name, read_manifest, shape_of
 
-PLACE = Place("views", "chair 7 é", "v1", "ab" * 32)
+PLACE = Place("views", "chair 7 é", "v1", digest({"stage": "views"}))
 
 
 def put(store: Store, content: str = "x", place: Place = PLACE) -> Path:
     with store.draft() as draft:
         (draft / "sub").mkdir()
         (draft / "sub" / "a.txt").write_text(content)
-        store.publish(draft, place, {"key": place.key})
+        store.publish(draft, place, {"key": place.key, "made_from": {"stage": "views"}})
     return store.path(place)
 
 
 def test_an_artifact_reads_back(tmp_path):
     store = Store(tmp_path)
     folder = put(store)
-    assert folder == tmp_path / "views" / "chair 7 é" / "v1-abababababababab"
+    assert folder == tmp_path / "views" / "chair 7 é" / f"v1-{PLACE.key[:16]}"
     manifest = store.manifest(PLACE)
     assert manifest["files"]["sub/a.txt"]["bytes"] == 1
     assert not damage(folder)
@@ -110,12 +112,7 @@ def test_different_ids_have_different_folders(one, other):
 
 def test_drafts_of_dead_processes_are_swept_and_live_ones_kept(tmp_path):
     store = Store(tmp_path)
-    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0,))
-    process.start()
-    process.join()
-    import socket
-
-    dead = tmp_path / ".drafts" / f"{socket.gethostname()}-{process.pid}-x"
+    dead = tmp_path / ".drafts" / "dead"
     dead.mkdir(parents=True)
     with store.draft() as mine:
         store.sweep()
@@ -147,3 +144,44 @@ def test_a_store_that_is_a_file_is_one_line(tmp_path):
     (tmp_path / "work").write_text("")
     with pytest.raises(StoreError, match="Not a directory; name another folder with --work"):
         Store(tmp_path / "work").check_writable()
+
+
+def test_what_dead_processes_left_is_swept_and_what_is_held_stays(tmp_path):
+    store = Store(tmp_path)
+    (tmp_path / ".locks").mkdir()
+    (tmp_path / ".locks" / "dead").touch()
+    (tmp_path / ".drafts" / "host-7-x").mkdir(parents=True)  # of an older version
+    with store.lock(PLACE), store.draft():
+        store.sweep()
+        assert len(list((tmp_path / ".locks").iterdir())) == 1
+        assert len(list((tmp_path / ".drafts").iterdir())) == 2, "a draft and its lock"
+    assert not [*(tmp_path / ".locks").iterdir(), *(tmp_path / ".drafts").iterdir()]
+
+
+def test_a_failure_to_publish_is_the_systems_own(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="No space left"):
+        put(store)
+
+
+def test_an_interrupted_removal_is_finished_by_the_next_run(tmp_path, monkeypatch):
+    """Out of sight at once; what is left of it is swept when its process is gone."""
+    store = Store(tmp_path)
+    folder = put(store)
+
+    def killed(path: Path, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("t3d.pipeline.store.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.remove(folder)
+    assert not folder.exists()
+    assert list((tmp_path / ".drafts").iterdir())
+    store.sweep()
+    assert not list((tmp_path / ".drafts").iterdir())

@@ -24,3 +24,16 @@ from t3d.pipeline.task import classify
 )
 def test_what_may_pass_is_told_from_what_is_wrong_with_the_shape(error, kind, reason):
     assert classify(error) == (kind, reason)
+
+
+def test_what_the_machine_did_is_no_fault_of_the_shape():
+    """However readers and writers wrap it."""
+    full = OSError(errno.ENOSPC, "No space left on device", "/store/x")
+    assert classify(full) == ("infra", "No space left on device: /store/x")
+    for error in (errno.EACCES, errno.EROFS, errno.EMFILE, errno.ESTALE):
+        assert classify(OSError(error, "..."))[0] == "infra"
+    wrapped = DataError("x.npz: no NPZ file")
+    wrapped.__cause__ = full
+    assert classify(wrapped) == ("infra", "No space left on device: /store/x")
+    assert classify(OSError("cannot identify image file"))[0] == "data"
+    assert classify(FileNotFoundError(errno.ENOENT, "No such file"))[0] == "data"

@@ -29,10 +29,18 @@ def words(text: Path, *, out: Path, params: Params, rng: "object") -> Facts:
         raise ZeroDivisionError("nobody expected this")
     if content == "crash":
         os.kill(os.getpid(), 11)
+    if content == "parricide":
+        os.kill(os.getppid(), 9)
+        time.sleep(5)
     if content == "hang":
         time.sleep(60)
     if content == "slow":
         time.sleep(1)
+    if content.startswith("nap "):
+        time.sleep(float(content.split()[1]))
+    if content == "eat":
+        hoard = [bytearray(b"x") * (1 << 24) for _ in range(128)]
+        time.sleep(60 + len(hoard))
     found = content.split(params.separator) + [str(rng.integers(10**9)) for _ in range(params.salt)]
     (out / "words.txt").write_text("\n".join(found))
     return {"words": len(found)}

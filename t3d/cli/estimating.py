@@ -1,0 +1,47 @@
+"""`t3d run --estimate`: about how long and how large a run will be, before it is begun."""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
+
+import click
+
+from t3d.cli.console import duration, size
+from t3d.pipeline.plan import Plan
+from t3d.pipeline.settings import read_toml
+from t3d.pipeline.store import read_manifest
+from t3d.pipeline.task import Task
+
+ENOUGH = 200
+"""Manifests of a stage that are asked at most."""
+
+
+def estimate(planned: Plan, workers: int) -> None:
+    """Say per node how long and how large what is to be made will be, and in all."""
+    first = {task.id[0]: task for task in reversed(planned.todo)}
+    total_time = total_room = 0.0
+    for node, count in Counter(task.id[0] for task in planned.todo).items():
+        each, room, source = cost_of(planned, first[node])
+        time = each * count / (max(1, min(workers, count)) if first[node].shape else 1)
+        total_time, total_room = total_time + time, total_room + room * count
+        click.echo(f"{node}: {count} to make, {duration(time)}, {size(room * count)} ({source})")
+    click.echo(f"in all about {duration(total_time)} and {size(total_room)}, {max(1, workers)} at once")
+
+
+def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
+    """Mean seconds and bytes of one artifact, by this store's manifests, else the shipped table; and whose.
+
+    Where a stage has `iterations`, its time is taken to grow with them.
+    """
+    paths = planned.project.root.glob(f"{task.makes}/*/*/manifest.json")
+    manifests = [manifest for path in islice(paths, ENOUGH) if (manifest := read_manifest(path.parent))]
+    found = [one for one in manifests if one["made_from"]["stage"] == task.stage]
+    rounds = task.plain_params.get("iterations", 1)
+    if found:
+        each = fmean(one["seconds"] / one["made_from"]["params"].get("iterations", 1) for one in found)
+        room = fmean(sum(file["bytes"] for file in one["files"].values()) for one in found)
+        return each * rounds, room, f"{len(found)} measured here"
+    table = read_toml(Path(__file__).with_name("costs.toml"))
+    each, room = table.get(task.stage, (0.0, 0.0))
+    return each * rounds, 1e6 * room, "as preset tiny on 2 cores" if task.stage in table else "not known"

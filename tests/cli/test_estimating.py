@@ -1,0 +1,56 @@
+"""What a run is estimated to take: by the store's manifests, by the shipped table, or not known."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from t3d.cli import estimating
+from t3d.cli.project import PACKAGE
+from t3d.pipeline.settings import read_toml
+from t3d.pipeline.stage import stages_of
+
+_spec = importlib.util.spec_from_file_location(
+    "toy_of_estimates", Path(__file__).parents[1] / "pipeline" / "conftest.py"
+)
+_conftest = importlib.util.module_from_spec(_spec)
+sys.modules["toy_of_estimates"] = _conftest
+_spec.loader.exec_module(_conftest)
+toy = _conftest.toy
+TABLE = read_toml(Path(estimating.__file__).with_name("costs.toml"))
+
+
+def test_what_was_measured_here_counts_and_what_was_not_is_said(toy, capsys):
+    toy.run(target="words")
+    for index in range(3):
+        toy.write(**{f"more{index}": "a b"})
+    made = toy.plan()
+    estimating.estimate(made, workers=3)
+    words, lengths, total, whole = capsys.readouterr().out.splitlines()
+    assert words.startswith("words: 3 to make, 0 s, ")
+    assert words.endswith("(3 measured here)")
+    assert lengths == "lengths: 6 to make, 0 s, 0 B (not known)"
+    assert total == "total: 1 to make, 0 s, 0 B (not known)"
+    assert whole.startswith("in all about 0 s and ")
+    room = [sum(path.stat().st_size for path in toy.work.glob("texts/words/*/*/words.txt"))]
+    assert estimating.cost_of(made, made.todo[0])[1] == room[0] / 3
+
+
+def test_the_shipped_table_is_of_stages_that_there_are():
+    stages = stages_of(PACKAGE)
+    assert TABLE.keys() <= stages.keys()
+    assert all(seconds > 0 and room > 0 for seconds, room in TABLE.values())
+    heavy = {"views", "sdf", "surface", "codes", "network_s1", "network_s2", "reconstructions"}
+    assert heavy <= TABLE.keys()
+
+
+def test_training_grows_with_its_iterations(toy, monkeypatch):
+    made = toy.plan()
+    (task,) = (one for one in made.todo if one.stage == "total")
+
+    def seconds(iterations):
+        longer = type(task)(**{**vars(task), "stage": "codes", "plain_params": {"iterations": iterations}})
+        return estimating.cost_of(made, longer)[0]
+
+    assert seconds(2000) == pytest.approx(2 * seconds(1000)) == pytest.approx(2000 * TABLE["codes"][0])
