@@ -63,7 +63,10 @@ def placement(masks: Bytes) -> NDArray[np.float64]:
 
     (3,): longer side of the object's box, and x and y of its middle from the picture's, in picture sides.
     """
-    boxes = np.array([_box(mask) for mask in masks if mask.max() > 127]) / masks.shape[1]
+    boxes = (
+        np.array([_box(mask) for mask in masks if mask.max() > 127] or [(0, 0, *masks.shape[1:])])
+        / masks.shape[1]
+    )
     low, high = boxes[:, :2], boxes[:, 2:]
     return np.median(np.column_stack([(high - low).max(axis=1), (low + high - 1) / 2]), axis=0)
 

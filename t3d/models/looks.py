@@ -43,9 +43,9 @@ def measure(encoder: Backbone, train: Views, val: Views) -> Looks:
     """Look at views of training and of validation shapes; leaves the encoder in evaluation mode."""
     encoder.eval()
     found = []
-    for views in (train, val):
+    for views in (val, train):
         rows = torch.linspace(0, len(views) - 1, min(VIEWS, len(views))).long()
         parts = [encoder.features(to_float(views.images[some])) for some in torch.split(rows, 64)]
         found.append(torch.cat(parts).numpy())
-    features, others = found
-    return Looks(features, np.sort(nearest(others, features)), placement(train.masks[:, 0].numpy()))
+    others, features = found
+    return Looks(features, np.sort(nearest(others, features)), placement(train.masks[rows, 0].numpy()))
