@@ -25,9 +25,9 @@ SETTINGS = {"sofa": "--set correspondence.sheet=23", "chair": FEWER, "plane": FE
 HEAD = """# Gallery
 
 The first goal of the method in pictures: a category's template, and how its shapes relate to it. Shapes are
-procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page: about {minutes}
-minutes of one core. `t3d template` makes the same pictures of any category. Colours are places on the
-template; equal colours correspond.
+procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page; its stages took
+{minutes} minutes of a busy machine, one after the other. `t3d template` makes the same pictures of any category.
+Colours are places on the template; equal colours correspond.
 """
 
 TABLE = """
@@ -65,9 +65,8 @@ def _sections(folder: Path, category: str) -> list[str]:
             texts.append(f"\n**{section.title}.** {caption}\n\n![{category}: {section.title}]({picture})\n")
     with (folder / "transfer.csv").open(newline="") as file:
         rows = [
-            "| {nearest point} | {label agreement:.5} | {cycle error:.6} | {pairs, cycle error} |\n".format(
-                **row
-            )
+            f"| {row['nearest point']} | {float(row['label agreement']):.3f} "
+            f"| {float(row['cycle error']):.3f} | {row['pairs, cycle error']} |\n"
             for row in csv.DictReader(file)
         ]
     return [*texts, TABLE, *rows]

@@ -240,7 +240,8 @@ def pair_summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def sections(members: Sequence[Member], network: "Network", names: Sequence[str]) -> list[Section]:
     """The sections of the stage's pictures with their tables; names: of the parts."""
-    parts = ", ".join(f"{name} {color}" for name, color in zip(names, list(PARTS) * len(names), strict=False))
+    pairs = zip(names, list(PARTS) * len(names), strict=False)
+    parts = ", ".join(f"{name} {color}" for name, color in pairs) or "without parts: its place there"
     overlap_rows = overlaps([one.code for one in members], network)
     tables = {"transfer": pair_summary(pair_rows(members)), "mean": overlap_rows}
     names = ("sheet", "steps", "transfer", "mean", "between")

