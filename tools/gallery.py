@@ -26,8 +26,8 @@ HEAD = """# Gallery
 
 The first goal of the method in pictures: a category's template, and how its shapes relate to it. Shapes are
 procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page; its stages took
-{minutes} minutes of a busy machine, one after the other. `t3d template` makes the same pictures of any category.
-Colours are places on the template; equal colours correspond.
+{minutes} minutes of a busy machine, one after the other. `t3d template` makes the same pictures of any
+category. Colours are places on the template; equal colours correspond.
 """
 
 TABLE = """

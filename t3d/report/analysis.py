@@ -3,7 +3,6 @@
 K shapes, V views of each, C numbers in a code or feature.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from t3d.datasets.splits import evenly
 from t3d.geometry.correspondence import lattice
-from t3d.geometry.mesh import Mesh, bounds, face_areas
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.gallery import ShapeFolders
 from t3d.report.pictures import input_view
 from t3d.report.sections import Rows, Section, section
-from t3d.report.strip import Subject, reconstruction
 from t3d.report.summary import Score
+from t3d.report.worst import worst_rows
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
@@ -32,16 +31,6 @@ Shown = tuple[Section, str]
 AZIMUTH = "azimuth (°; 270: front, 90: back)"
 """Name of an axis, by the camera recipe's convention."""
 
-WORST = 0.05
-"""Share of the shapes whose reconstructions are looked at as the worst, at least one."""
-
-LOOSE = 0.1
-"""Share of the area beside the largest piece from which a mesh counts as fragments."""
-
-OFF = 0.25
-"""Distance between the sides of bounding boxes from which a mesh counts as far off, in unit-frame lengths."""
-
-
 Seen = tuple[Reals, Reals]
 """What an encoder says of views of some shapes (K, V, C), and their azimuths and elevations (K, V, 2)."""
 
@@ -53,6 +42,12 @@ def thumbnail(folder: Path) -> NDArray[np.uint8]:
     names = sorted(path.stem for path in (folder / "easy").glob("*.png"))
     view = input_view(folder, f"easy/{names[len(names) * 4 // 5]}")
     return np.asarray(Image.fromarray(view).resize((48, 48), Image.Resampling.BOX))
+
+
+def several(views: Mapping[str, Path], count: int) -> dict[str, Path]:
+    """At most `count` shapes with more than one easy view, evenly over their sorted ids; `views` folders."""
+    found = sorted(shape for shape, folder in views.items() if len([*folder.glob("easy/*.png")]) > 1)
+    return {shape: views[shape] for shape in evenly(found, count)}
 
 
 def look(encode: Callable[[Any], Reals], views: Mapping[str, Path], count: int) -> Seen:
@@ -188,46 +183,6 @@ def error_panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
             ]
         panels.append(Panel("", across, "Chamfer distance (log scale)", series, "y"))
     return panels
-
-
-def worst_rows(scores: Sequence[Score], subjects: Mapping[str, Subject | None]) -> list[dict[str, Any]]:
-    """The worst scores, worst first, and what is wrong with each; shapes without ground truth are none."""
-    known = sorted(
-        (-one.chamfer, one.shape, one.view, one.variant) for one in scores if one.chamfer is not None
-    )
-    names = ("variant", "shape", "view", "kind", "chamfer")
-    return [
-        dict(zip(names, (variant, shape, view, flaw(subjects.get(shape)), -chamfer), strict=True))
-        for chamfer, shape, view, variant in known[: math.ceil(WORST * len(known))]
-    ]
-
-
-def flaw(subject: Subject | None) -> str:
-    """`missing`, `empty`, `fragments`, `far off`, or `other form` where the mesh is whole and in place.
-
-    See `LOOSE` and `OFF`.
-    """
-    from t3d.datasets.formats import read_json
-    from t3d.datasets.meshes import read_ply
-
-    made = reconstruction(subject) if subject else None
-    if subject is None or made is None:
-        status = read_json(subject.reconstruction / "choices.json").get(subject.view, {}) if subject else {}
-        return "empty" if status.get("status") == "empty" else "missing"
-    if loose_share(made) > LOOSE:
-        return "fragments"
-    truth = read_ply(subject.mesh / "mesh.ply")
-    return "far off" if np.abs(bounds(made) - bounds(truth)).max() > OFF else "other form"
-
-
-def loose_share(mesh: Mesh) -> float:
-    """Share of the area that does not belong to the connected piece with the largest."""
-    from trimesh.graph import connected_component_labels
-
-    edges = np.concatenate([mesh.faces[:, :2], mesh.faces[:, 1:]])
-    piece = connected_component_labels(edges, len(mesh.vertices))[mesh.faces[:, 0]]
-    areas = np.bincount(piece, face_areas(mesh))
-    return float(1 - areas.max() / areas.sum())
 
 
 def _shown(name: str, panels: Sequence[Panel], rows: Rows = (), about: str = "") -> Shown:

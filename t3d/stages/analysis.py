@@ -36,7 +36,6 @@ def analysis(
     train_seed: int,
 ) -> Facts:
     """Draw codes and embeddings in the plane; measure retrieval, invariance, errors by view and by kind."""
-    from t3d.datasets.splits import evenly
     from t3d.models.embeddings import shape_codes
     from t3d.models.network import load
     from t3d.report import analysis as report
@@ -45,11 +44,8 @@ def analysis(
     from t3d.report.summary import read_scores
 
     models = {name: load(folder) for name, folder in network.items()}
-    train, unseen = (
-        {shape: views[part][shape] for shape in evenly(sorted(views[part]), count)}
-        for part, count in (("train", params.shapes), ("test", params.unseen))
-    )
-    unseen = {shape: folder for shape, folder in unseen.items() if len([*folder.glob("easy/*.png")]) > 1}
+    train = report.several(views["train"], params.shapes)
+    unseen = report.several(views["test"], params.unseen)
     known = {
         name: shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
         for name, model in models.items()

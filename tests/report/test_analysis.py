@@ -6,7 +6,7 @@ import pytest
 from t3d.datasets.formats import write_json
 from t3d.geometry.mesh import Mesh, concatenate
 from t3d.geometry.normalize import unchanged
-from t3d.report import analysis
+from t3d.report import analysis, worst
 from t3d.report.strip import Subject
 from t3d.report.summary import Score
 
@@ -89,9 +89,9 @@ def test_figures_of_codes_are_the_same_every_time():
     ],
 )
 def test_what_is_wrong_with_a_mesh(tmp_path, monkeypatch, made, kind):
-    monkeypatch.setattr(analysis, "reconstruction", lambda subject: made)
+    monkeypatch.setattr(worst, "reconstruction", lambda subject: made)
     monkeypatch.setattr("t3d.datasets.meshes.read_ply", lambda path: TETRA)
-    assert analysis.flaw(Subject(tmp_path, tmp_path, tmp_path, "easy/00")) == kind
+    assert worst.flaw(Subject(tmp_path, tmp_path, tmp_path, "easy/00")) == kind
 
 
 def test_what_is_not_there_is_empty_or_missing(tmp_path):
@@ -100,19 +100,19 @@ def test_what_is_not_there_is_empty_or_missing(tmp_path):
     write_transform(tmp_path / "transform.json", unchanged(TETRA.vertices, TETRA.faces))
     subject = Subject(tmp_path, tmp_path, tmp_path, "easy/00")
     write_json(tmp_path / "choices.json", {"easy/00": {"status": "empty", "reason": "one sign"}})
-    assert analysis.flaw(subject) == "empty"
+    assert worst.flaw(subject) == "empty"
     write_json(tmp_path / "choices.json", {"fix": "easy/00"})
-    assert analysis.flaw(subject) == "missing"
-    assert analysis.flaw(None) == "missing"
+    assert worst.flaw(subject) == "missing"
+    assert worst.flaw(None) == "missing"
 
 
 def test_the_worst_twentieth_comes_worst_first():
     scores = [score(f"{number:02d}", number / 7 % 1) for number in range(40)] + [score("none", None)]
-    rows = analysis.worst_rows(scores, {})
+    rows = worst.worst_rows(scores, {})
     assert [row["chamfer"] for row in rows] == sorted((one.chamfer for one in scores[:-1]), reverse=True)[:2]
     assert {row["kind"] for row in rows} == {"missing"}
-    assert len(analysis.worst_rows(scores[:3], {})) == 1
-    assert analysis.worst_rows([], {}) == []
+    assert len(worst.worst_rows(scores[:3], {})) == 1
+    assert worst.worst_rows([], {}) == []
 
 
 def test_errors_know_their_direction(tmp_path, monkeypatch):
