@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, set_training, to_float
 from t3d.models.fitting import LoopPlan, fit, group
-from t3d.models.network import transfer
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
 from t3d.models.views import Augmentation, Views, augment, load_views
+from t3d.models.weights import transfer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

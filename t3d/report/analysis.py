@@ -16,7 +16,7 @@ from t3d.geometry.correspondence import lattice
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.gallery import ShapeFolders
 from t3d.report.pictures import input_view
-from t3d.report.sections import Rows, Section, section
+from t3d.report.sections import Rows, Section, section, write_sections
 from t3d.report.summary import Score
 from t3d.report.worst import worst_rows
 
@@ -188,6 +188,15 @@ def error_panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
 def _shown(name: str, panels: Sequence[Panel], rows: Rows = (), about: str = "") -> Shown:
     found = section("analysis", name, f"{name}-{about}".rstrip("-") + ".svg", rows, about)
     return found, chart(found.title, panels)
+
+
+def write(out: Path, made: Sequence[Shown]) -> dict[str, Rows]:
+    """Write sections with their figures into a folder; the rows of those that have some, by title."""
+    for found, figure in made:
+        for name in found.figures:
+            (out / name).write_text(figure, encoding="utf-8")
+    write_sections(out, [found for found, _ in made])
+    return {found.title: list(found.rows) for found, _ in made if found.rows}
 
 
 def code_sections(

@@ -40,7 +40,6 @@ def analysis(
     from t3d.models.network import load
     from t3d.report import analysis as report
     from t3d.report.gallery import ShapeFolders
-    from t3d.report.sections import write_sections
     from t3d.report.summary import read_scores
 
     models = {name: load(folder) for name, folder in network.items()}
@@ -58,8 +57,4 @@ def analysis(
         report.error_section(scored, views["test"], folders),
         report.growth_section(models, len(views["train"])),
     ]
-    for section, chart in made:
-        for name in section.figures:
-            (out / name).write_text(chart, encoding="utf-8")
-    write_sections(out, [section for section, _ in made])
-    return {section.title: list(section.rows) for section, _ in made if section.rows}
+    return report.write(out, made)

@@ -10,7 +10,7 @@ from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
 if TYPE_CHECKING:
     from t3d.models.decoder import Decoder, DecoderConfig
     from t3d.models.encoder import Encoder
-    from t3d.models.network import Transfer
+    from t3d.models.weights import Transfer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +138,8 @@ def network_s2(
             endtoend.scenes(samples, seen, params.levels, encoder.config.input_size, scratch / part)
             for samples, (part, seen) in read
         )
-        model, rows = endtoend.train_end_to_end(
-            (train, val), encoder, first, plans, train_seed, scratch, progress
-        )
+        parts = (train, val)
+        model, rows = endtoend.train_end_to_end(parts, encoder, first, plans, train_seed, scratch, progress)
         mean = endtoend.mean_code(model.encoder, train.views)
         known = looks.measure(model.encoder, train.views, val.views)
     network.save(out, variant, model.decoder, model.encoder, mean, known)
@@ -162,6 +161,7 @@ def _begun(pretrain: Path, params: Params, seed: int) -> "tuple[Encoder, Decoder
     from t3d.models import network
     from t3d.models.decoder import DecoderConfig
     from t3d.models.training import chosen
+    from t3d.models.weights import transfer
 
     encoder, done = network.load_encoder(pretrain, params.code, seed)
     start = network.read_start(params.start)
@@ -169,4 +169,4 @@ def _begun(pretrain: Path, params: Params, seed: int) -> "tuple[Encoder, Decoder
         return encoder, chosen(DecoderConfig, params), done
     if start.encoder is None:
         raise UsageError(f"{params.start[0].parent}: phase 1 alone, without an encoder; name a network")
-    return encoder, start.decoder, network.transfer(encoder, start.encoder.state_dict())
+    return encoder, start.decoder, transfer(encoder, start.encoder.state_dict())

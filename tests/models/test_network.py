@@ -193,28 +193,6 @@ def test_an_encoder_that_lacks_a_tensor_is_not_taken_over_in_silence(tmp_path: P
         network.load_encoder(tmp_path, 5, 0)
 
 
-def test_transfer_tells_what_fits_what_lacks_and_what_is_left_over() -> None:
-    module = torch.nn.Linear(2, 3)
-    done = network.transfer(
-        module, {"weight": torch.ones(3, 2), "bias": torch.ones(4), "other": torch.ones(1)}
-    )
-    assert done == (("weight",), ("bias",), ("bias", "other"))
-    assert bool((module.weight == 1).all())
-
-
-@pytest.mark.parametrize("prefix", ["module.", "module.module."])
-def test_transfer_sees_through_the_names_of_wrappers(prefix: str) -> None:
-    """Wrapped twice, an earlier project's weights fitted nothing (defect 33)."""
-    source, module = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
-    network.transfer(module, {f"{prefix}{name}": value for name, value in source.state_dict().items()})
-    assert torch.equal(module.weight, source.weight)
-
-
-def test_transfer_of_nothing_is_an_error() -> None:
-    with pytest.raises(StoreError, match="none of the 1 tensors"):
-        network.transfer(torch.nn.Linear(2, 3), {"encoder.weight": torch.ones(3, 2)})
-
-
 def test_no_model_names_a_device() -> None:
     """Everything trains on a CPU too (defect 34); which device it is, accelerate decides."""
     sources = [path.read_text() for path in Path(network.__file__).parent.glob("*.py")]

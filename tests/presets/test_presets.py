@@ -27,7 +27,9 @@ def test_there_are_just_these() -> None:
 def test_they_change_training_and_extraction_only(name: str) -> None:
     """Views, samples and surfaces are the same for all presets, so that they are made once; of the scores,
     what is left out to save time differs."""
-    assert set(_preset(name)) <= TRAINING | {"reconstructions", "template", "oracle_code", "scores"}
+    assert set(_preset(name)) <= TRAINING | {
+        "reconstructions", "template", "oracle_code", "scores", "photos",
+    }  # fmt: skip
 
 
 def test_paper_changes_no_published_value_of_phase_1() -> None:

@@ -22,7 +22,8 @@ def moved(mesh, by=0.0, size=1.0):
 
 
 def score(shape, chamfer, method="s1", choice="fix"):
-    return Score(method, "s1", "test", "easy", choice, "easy/00", shape, "ok", "", chamfer)
+    labels = {"method": method, "variant": "s1", "part": "test", "level": "easy", "choice": choice}
+    return Score("deepsdf", shape, "easy/00", "ok", "", {"chamfer-l2": chamfer}, **labels)
 
 
 class Network:
