@@ -150,7 +150,7 @@ def test_dry_run_and_graph_run_nothing(sofas):
 
 def test_virtual_shapes_are_counted_apart(sofas):
     found = t3d("run --data data --work virtual --dry-run --set split.virtual=2", sofas)
-    assert "sdf: 0 kept, 3 real + 6 virtual to make" in found.stdout
+    assert "sdf: 0 kept, 4 real + 6 virtual to make" in found.stdout
     assert "surface: 0 kept, 4 to make" in found.stdout, "they are never scored"
 
 

@@ -85,6 +85,6 @@ def test_a_cluster_is_a_table_of_its_own_and_flags_win(tmp_path):
     path.write_text('[cluster]\nkind = "slurm"\ncores = 4\n[sdf]\ncount = 1000\n')
     assert settings_of({"config": str(path)}).values == {"sdf": {"count": 1000}}
     options = {"config": str(path), "memory": None, "scheduler": None, "workers": None}
-    assert execution_of(options).cluster == {"kind": "slurm", "cores": 4}
-    assert execution_of({**options, "workers": 2}).cluster is None
-    assert execution_of({**options, "scheduler": "tcp://host:8786"}).cluster is None
+    assert execution_of(options, 2).cluster == {"kind": "slurm", "cores": 4}
+    assert execution_of({**options, "workers": 2}, 2).cluster is None
+    assert execution_of({**options, "scheduler": "tcp://host:8786"}, 2).cluster is None
