@@ -93,12 +93,12 @@ class RunLog:
 
     def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
         """Take down an outcome, or live figures, and pass them on."""
-        self._watch(news)
         if isinstance(news, Outcome):
             self._item(news)
         elif time.monotonic() - self._said.get(news["node"], -LIVE_EVERY) >= LIVE_EVERY:
             self._said[news["node"]] = time.monotonic()
             self._write("live", **news)
+        self._watch(news)
 
     def _item(self, news: Outcome) -> None:
         facts: dict[str, Any] = {"stage": news.node, "shape": news.shape, "state": news.state}
@@ -153,13 +153,19 @@ def is_written(path: Path) -> bool:
 
 
 def named(root: Path) -> set[str]:
-    """Folders below the root of all that finished runs made or kept, and of what others have made so far."""
+    """Folders below the root of what finished runs made or kept, and of what later ones have made so far."""
     paths: set[str] = set()
     for path in (root / "runs").glob("*.json"):
         for artifacts in json.loads(path.read_text())["artifacts"].values():
             paths |= set(artifacts.values())
     for path in (root / "runs").glob("*.jsonl"):
-        paths |= {line["path"] for line in _lines(path) if "path" in line}
+        runs: dict[str, set[str]] = {}
+        for line in _lines(path):
+            if "path" in line:
+                runs.setdefault(line["run"], set()).add(line["path"])
+            if line.get("how") == "finished":  # its run file tells: of this and of those that began before
+                runs = dict(list(runs.items())[[*runs, line["run"]].index(line["run"]) + 1 :])
+        paths = paths.union(*runs.values())
     return paths
 
 
