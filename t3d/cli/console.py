@@ -236,5 +236,5 @@ def losses(failures: Collection[Failure], command: str) -> list[str]:
         lines.append(f"accidents are tried again by the same command: {command}")
     if any(one.kind == "data" for one in failures):
         retry = command if "--retry-failed" in command else f"{command} --retry-failed"
-        lines.append(f"a mended file is tried again of itself, data failures of other causes by: {retry}")
+        lines.append(f"bad shapes are tried again when their files are mended; as they are: {retry}")
     return lines

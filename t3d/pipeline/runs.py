@@ -81,8 +81,8 @@ class RunLog:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._stack.enter_context(self._path.open("a+b", buffering=0))
             fcntl.flock(self._file, fcntl.LOCK_SH)
-        decided, tasks = self._plan.decided, self._plan.tasks
-        totals = Counter(node for node, _ in {**tasks, **decided})
+        decided = self._plan.decided
+        totals = Counter(node for node, _ in {**self._plan.tasks, **decided})
         kept = Counter(one.node for one in decided.values() if one.there)
         place = {"folder": os.getcwd(), "host": socket.gethostname(), "pid": os.getpid()}
         self._write("start", command=self._command, totals=totals, kept=kept, **place)
