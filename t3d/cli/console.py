@@ -219,9 +219,8 @@ def grouped(pairs: Iterable[tuple[str, str]], most: int = 4, lines: int = 15) ->
 
 def _group(found: list[tuple[str, str]], most: int) -> str:
     reason = found[0][1] + (" and the like" if len({reason for _, reason in found}) > 1 else "")
-    named = ", ".join(shape for shape, _ in found[:most] if shape)
-    more = ", ..." if len(found) > most else ""
-    return f"{reason}: {len(found)}" + (f" ({named}{more})" if named else "")
+    named = [shape for shape, _ in found[:most] if shape] + ["..."] * (len(found) > most)
+    return f"{reason}: {len(found)}" + (f" ({', '.join(named)})" if named else "")
 
 
 def invocation() -> str:

@@ -28,7 +28,7 @@ from t3d.pipeline.keys import digest
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.runner import Watch
-from t3d.pipeline.store import Failure
+from t3d.pipeline.store import Failure, Place
 from t3d.pipeline.task import failures_of
 
 LIVE_EVERY = 10.0
@@ -37,13 +37,18 @@ LIVE_EVERY = 10.0
 
 def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> Path:
     """Write `runs/<preset>-<digest>.json`: settings, parts, and each artifact's folder by node and shape."""
-    root = plan.project.root
-    path = _path(root, settings)
+    path = _path(plan.project.root, settings)
+    with plan.project.store.lock(Place("runs", "", "", path.stem)):  # another run may add to it as well
+        _add(path, plan, outcomes, settings)
+    return path
+
+
+def _add(path: Path, plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> None:
     earlier = json.loads(path.read_text()) if path.exists() else {}
     artifacts: dict[str, dict[str, str]] = earlier.get("artifacts", {})
     for (node, shape), outcome in outcomes.items():
         if outcome.there:
-            artifacts.setdefault(node, {})[shape] = _below(root, outcome)
+            artifacts.setdefault(node, {})[shape] = _below(plan.project.root, outcome)
     record = {
         "settings": dict(settings),
         "parts": {name: list(ids) for name, ids in plan.parts.items()},
@@ -55,7 +60,6 @@ def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str
     plan.project.store.write(path, json.dumps(record, indent=1, sort_keys=True))
     if path.stat().st_mtime_ns <= latest:  # the clock went back, and yet this is the latest
         os.utime(path, ns=(latest + 1, latest + 1))
-    return path
 
 
 def latest_run(root: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Run files: the latest one, and what it remembers."""
 
 import os
+from threading import Thread
 
 import pytest
 
@@ -127,3 +128,23 @@ def test_what_an_unfinished_run_made_is_named_until_a_later_one_finishes(toy):
     assert named(toy.work / "texts") == made, "of other settings"
     logged(toy)
     assert not named(toy.work / "texts")
+
+
+def test_runs_that_end_at_once_forget_nothing_of_each_other(toy):
+    """Each adds to the one run file of their settings."""
+    parts = [toy.plan(target=target) for target in ("words", "lengths", "total")]
+    made = [(part, run(part, Execution(0), lambda news: None)) for part in parts]
+
+    def write(part, outcomes):
+        own = {id_: one for id_, one in outcomes.items() if id_[0] == part.targets[0].name}
+        write_run(part, own, {"preset": "tiny"})
+
+    for _ in range(5):
+        for path in toy.work.glob("texts/runs/*"):
+            path.unlink()
+        threads = [Thread(target=write, args=one) for one in made]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(latest_run(toy.work / "texts")["artifacts"]) == {"words", "lengths", "total"}
