@@ -27,7 +27,7 @@ def estimate(planned: Plan, workers: int) -> None:
 
 
 def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
-    """Mean seconds and bytes of one artifact, by (200 of) this store's manifests, else the shipped table; whose.
+    """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose.
 
     Where a stage has `iterations`, its time is taken to grow with them.
     """
