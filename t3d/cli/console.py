@@ -238,9 +238,8 @@ def grouped(pairs: Iterable[tuple[str, str]], most: int = 4, lines: int = 15) ->
 
 def _group(found: list[tuple[str, str]], most: int) -> str:
     reason = found[0][1] + (" and the like" if len({reason for _, reason in found}) > 1 else "")
-    named = ", ".join(shape for shape, _ in found[:most] if shape)
-    more = ", ..." if len(found) > most else ""
-    return f"{reason}: {len(found)}" + (f" ({named}{more})" if named else "")
+    named = [shape for shape, _ in found[:most] if shape] + ["..."] * (len(found) > most)
+    return f"{reason}: {len(found)}" + (f" ({', '.join(named)})" if named else "")
 
 
 def invocation() -> str:
@@ -255,5 +254,5 @@ def losses(failures: Collection[Failure], command: str) -> list[str]:
         lines.append(f"accidents are tried again by the same command: {command}")
     if any(one.kind == "data" for one in failures):
         retry = command if "--retry-failed" in command else f"{command} --retry-failed"
-        lines.append(f"a mended file is tried again of itself, data failures of other causes by: {retry}")
+        lines.append(f"bad shapes are tried again when their files are mended; as they are: {retry}")
     return lines

@@ -13,9 +13,6 @@ from t3d.pipeline.settings import read_toml
 from t3d.pipeline.store import read_manifest
 from t3d.pipeline.task import Task
 
-ENOUGH = 200
-"""Manifests of a stage that are asked at most."""
-
 
 def estimate(planned: Plan, workers: int) -> None:
     """Say per node how long and how large what is to be made will be, and in all."""
@@ -30,12 +27,12 @@ def estimate(planned: Plan, workers: int) -> None:
 
 
 def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
-    """Mean seconds and bytes of one artifact, by this store's manifests, else the shipped table; and whose.
+    """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose.
 
     Where a stage has `iterations`, its time is taken to grow with them.
     """
     paths = planned.project.root.glob(f"{task.makes}/*/*/manifest.json")
-    manifests = [manifest for path in islice(paths, ENOUGH) if (manifest := read_manifest(path.parent))]
+    manifests = [manifest for path in islice(paths, 200) if (manifest := read_manifest(path.parent))]
     found = [one for one in manifests if one["made_from"]["stage"] == task.stage]
     rounds = task.plain_params.get("iterations", 1)
     if found:

@@ -142,11 +142,7 @@ def _priority(task: Task, run_id: str) -> float:
 
 
 def _perform(
-    task: Task,
-    upstream: list[ItemId],
-    results: list[Outcome],
-    threads: int | None,
-    limits: Limits,
+    task: Task, upstream: list[ItemId], results: list[Outcome], threads: int | None, limits: Limits
 ) -> Outcome:
     """One item in this worker thread's child; what is decided already starts none."""
     from distributed import get_worker

@@ -28,7 +28,7 @@ from t3d.pipeline.keys import digest
 from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.runner import Watch
-from t3d.pipeline.store import Failure
+from t3d.pipeline.store import Failure, Place
 from t3d.pipeline.task import failures_of
 
 LIVE_EVERY = 10.0
@@ -37,13 +37,18 @@ LIVE_EVERY = 10.0
 
 def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> Path:
     """Write `runs/<preset>-<digest>.json`: settings, parts, and each artifact's folder by node and shape."""
-    root = plan.project.root
-    path = _path(root, settings)
+    path = _path(plan.project.root, settings)
+    with plan.project.store.lock(Place("runs", "", "", path.stem)):  # another run may add to it as well
+        _add(path, plan, outcomes, settings)
+    return path
+
+
+def _add(path: Path, plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> None:
     earlier = json.loads(path.read_text()) if path.exists() else {}
     artifacts: dict[str, dict[str, str]] = earlier.get("artifacts", {})
     for (node, shape), outcome in outcomes.items():
         if outcome.there:
-            artifacts.setdefault(node, {})[shape] = _below(root, outcome)
+            artifacts.setdefault(node, {})[shape] = _below(plan.project.root, outcome)
     record = {
         "settings": dict(settings),
         "parts": {name: list(ids) for name, ids in plan.parts.items()},
@@ -55,7 +60,6 @@ def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str
     plan.project.store.write(path, json.dumps(record, indent=1, sort_keys=True))
     if path.stat().st_mtime_ns <= latest:  # the clock went back, and yet this is the latest
         os.utime(path, ns=(latest + 1, latest + 1))
-    return path
 
 
 def latest_run(root: Path, made: str = "") -> dict[str, Any]:
@@ -90,8 +94,8 @@ class RunLog:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._stack.enter_context(self._path.open("a+b", buffering=0))
             fcntl.flock(self._file, fcntl.LOCK_SH)
-        decided, tasks = self._plan.decided, self._plan.tasks
-        totals = Counter(node for node, _ in {**tasks, **decided})
+        decided = self._plan.decided
+        totals = Counter(node for node, _ in {**self._plan.tasks, **decided})
         kept = Counter(one.node for one in decided.values() if one.there)
         place = {"folder": os.getcwd(), "host": socket.gethostname(), "pid": os.getpid()}
         self._write("start", command=self._command, totals=totals, kept=kept, **place)
@@ -102,12 +106,12 @@ class RunLog:
 
     def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
         """Take down an outcome, or live figures, and pass them on."""
-        self._watch(news)
         if isinstance(news, Outcome):
             self._item(news)
         elif time.monotonic() - self._said.get(news["node"], -LIVE_EVERY) >= LIVE_EVERY:
             self._said[news["node"]] = time.monotonic()
             self._write("live", **news)
+        self._watch(news)
 
     def _item(self, news: Outcome) -> None:
         facts: dict[str, Any] = {"stage": news.node, "shape": news.shape, "state": news.state}
@@ -162,13 +166,19 @@ def is_written(path: Path) -> bool:
 
 
 def named(root: Path) -> set[str]:
-    """Folders below the root of all that finished runs made or kept, and of what others have made so far."""
+    """Folders below the root of what finished runs made or kept, and of what later ones have made so far."""
     paths: set[str] = set()
     for path in (root / "runs").glob("*.json"):
         for artifacts in json.loads(path.read_text())["artifacts"].values():
             paths |= set(artifacts.values())
     for path in (root / "runs").glob("*.jsonl"):
-        paths |= {line["path"] for line in _lines(path) if "path" in line}
+        runs: dict[str, set[str]] = {}
+        for line in _lines(path):
+            if "path" in line:
+                runs.setdefault(line["run"], set()).add(line["path"])
+            if line.get("how") == "finished":  # its run file tells: of this and of those that began before
+                runs = dict(list(runs.items())[[*runs, line["run"]].index(line["run"]) + 1 :])
+        paths = paths.union(*runs.values())
     return paths
 
 

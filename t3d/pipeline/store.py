@@ -216,8 +216,7 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _seal(manifest: Mapping[str, Any]) -> str:
     """Digest of all that a manifest says, as it is read back."""
-    text = json.dumps(json.loads(json.dumps(manifest)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(json.loads(json.dumps(manifest)), sort_keys=True).encode()).hexdigest()
 
 
 def damage(folder: Path) -> list[str]:

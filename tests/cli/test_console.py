@@ -47,6 +47,6 @@ def test_failures_end_with_the_commands_that_go_on():
         return losses([Failure("a", "mesh", kind, "why")], command)
 
     assert lines("timeout", "t3d run")[-1].endswith("by the same command: t3d run")
-    assert lines("data", "t3d run")[-1].endswith("by: t3d run --retry-failed")
-    assert lines("data", "t3d run --retry-failed")[-1].endswith("by: t3d run --retry-failed")
+    assert lines("data", "t3d run")[-1].endswith("as they are: t3d run --retry-failed")
+    assert lines("data", "t3d run --retry-failed")[-1].endswith("as they are: t3d run --retry-failed")
     assert not losses([], "t3d run")

@@ -5,6 +5,8 @@ run makes.
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -72,3 +74,27 @@ def test_an_item_that_kills_every_worker_is_one_failure(toy, naps, content, driv
     toy.write(two="ccc")
     assert toy.run(workers=2)["total", ""].there
     assert content(toy.work) == naps
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_killed_clean_leaves_whole_artifacts_and_what_the_next_run_sweeps(seed, toy, content):
+    toy.write(**{f"t{index}": f"text {index}" for index in range(150)})
+    toy.run()
+    undisturbed = content(toy.work)
+    code = (
+        "import sys; from pathlib import Path; from t3d.pipeline.store import Store\n"
+        "root = Path(sys.argv[1]); print('begun', flush=True)\n"
+        "for folder in sorted(root.glob('[!.]*/*/*/')): Store(root).remove(folder)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(toy.work / "texts")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(random.Random(seed).uniform(0, 0.1))
+    process.kill()
+    process.communicate()
+    assert 0 < len(list(toy.work.glob("texts/[!.]*/*/*/"))) < 307, "killed in the middle"
+    check_store(toy.work)
+    toy.run()
+    assert content(toy.work) == undisturbed
+    check_clean(toy.work)

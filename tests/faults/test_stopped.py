@@ -27,7 +27,7 @@ def test_a_stopped_child_costs_its_own_item(toy, naps, content, drive):
     stopped = children(driver.process.pid)[0]
     stopped.suspend()
     status, said = driver.finish(60)
-    assert (status, said.count("timeout: took longer than 5 s")) == (1, 1)
+    assert (status, said.count("timeout: took longer than 8 s")) == (1, 1)
     assert toy.run(workers=2)["total", ""].there
     assert content(toy.work) == naps
 

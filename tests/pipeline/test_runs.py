@@ -1,6 +1,7 @@
 """Run files: the latest one, and what it remembers."""
 
 import os
+from threading import Thread
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_the_log_tells_what_became_of_every_item(toy):
     assert told["words", "two"].failures[0].reason.endswith("a bad text; write another")
     assert all(one.memory > 1e6 and one.host for one in told.values() if one.state == "made")
     assert next(one for one in lines if one["event"] == "live")["loss"] == 0.5
-    assert named(toy.work / "texts") == {one.path for one in told.values() if one.there}
+    assert not named(toy.work / "texts"), "a finished run has its run file"
 
 
 def test_a_log_is_continued_and_half_a_line_is_none(toy):
@@ -107,3 +108,43 @@ def test_an_interrupted_run_is_said_to_be(toy):
     with pytest.raises(KeyboardInterrupt), RunLog(toy.plan(), {"preset": "tiny"}, "t3d run"):
         raise KeyboardInterrupt
     assert read_log(latest_log(toy.work / "texts"))[-1]["how"] == "KeyboardInterrupt"
+
+
+def test_what_an_unfinished_run_made_is_named_until_a_later_one_finishes(toy):
+    """So that cleaning takes nothing from a run that is going on, or is to be gone on with."""
+    words = toy.plan(target="words")
+
+    def killed(news):
+        if not isinstance(news, dict) and news.shape == "two":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), RunLog(words, {"preset": "tiny"}, "t3d run", killed) as log:
+        run(words, Execution(0), log)
+    made = {path.relative_to(toy.work / "texts").as_posix() for path in toy.work.glob("texts/words/*/*/")}
+    assert named(toy.work / "texts") == made
+    assert len(made) == 3
+    with RunLog(toy.plan(), {"preset": "small"}, "t3d run"):
+        pass
+    assert named(toy.work / "texts") == made, "of other settings"
+    logged(toy)
+    assert not named(toy.work / "texts")
+
+
+def test_runs_that_end_at_once_forget_nothing_of_each_other(toy):
+    """Each adds to the one run file of their settings."""
+    parts = [toy.plan(target=target) for target in ("words", "lengths", "total")]
+    made = [(part, run(part, Execution(0), lambda news: None)) for part in parts]
+
+    def write(part, outcomes):
+        own = {id_: one for id_, one in outcomes.items() if id_[0] == part.targets[0].name}
+        write_run(part, own, {"preset": "tiny"})
+
+    for _ in range(5):
+        for path in toy.work.glob("texts/runs/*"):
+            path.unlink()
+        threads = [Thread(target=write, args=one) for one in made]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(latest_run(toy.work / "texts")["artifacts"]) == {"words", "lengths", "total"}

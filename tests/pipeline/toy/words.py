@@ -19,7 +19,7 @@ class Params:
     """How many random words are added (test of seeds)."""
 
 
-@stage(per="shape", version=1, files=("words.txt",), timeout=5)
+@stage(per="shape", version=1, files=("words.txt",), timeout=8)
 def words(text: Path, *, out: Path, params: Params, rng: "object") -> Facts:
     """The words of one text, a line each."""
     content = text.read_text()
