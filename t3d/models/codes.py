@@ -25,6 +25,7 @@ from t3d.models.training import (
     open_accelerator,
     set_learning_rate,
 )
+from t3d.models.watching import SHOWN
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,9 @@ def train_codes(
     decoder, mean = (start[0], torch.from_numpy(start[1])) if start else (build_decoder(config, seed), None)
     lengths = (plan.code_start, plan.code_bound)
     model = AutoDecoder(decoder, len(samples), lengths, seed, mean).to(accelerator.device)
-    run = Run(model, _optimizer(model, plan), scratch)
+    run = Run(
+        model, _optimizer(model, plan), scratch, shown=lambda: (model.decoder, model.codes.weight[:SHOWN])
+    )
     run.resume()
     steps = _Steps(model, run, samples, plans, seed, accelerator)
     run.go(plan.iterations, steps.take, lambda row: False, progress, plan.log_every)

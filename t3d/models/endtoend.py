@@ -16,6 +16,7 @@ from t3d.models.fitting import LoopPlan, fit, group
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
 from t3d.models.views import Augmentation, Views, augment, load_views
+from t3d.models.watching import SHOWN
 
 VALIDATION_VIEWS = 8
 """Views of each validation shape that are reconstructed."""
@@ -103,7 +104,7 @@ def train_end_to_end(
     else:
         decoder = config
     model = EndToEnd(encoder, decoder).to(device)
-    run = Run(model, _optimizer(model, plan), scratch)
+    run = Run(model, _optimizer(model, plan), scratch, shown=lambda: (decoder, _shown(model, train.views)))
     run.resume()
     mine = (accelerator.process_index, accelerator.num_processes)
 
@@ -157,6 +158,14 @@ def reconstruction_loss(model: EndToEnd, scenes: Scenes, clamp: float, seed: int
         error = values.clamp(-clamp, clamp) - batch.distances.clamp(-clamp, clamp)
         total += float(error.abs().mean())
     return total / len(scenes.samples)
+
+
+@torch.no_grad()
+def _shown(model: EndToEnd, views: Views) -> Tensor:
+    """Codes (K, C) of a view each of the first shapes, for pictures."""
+    model.eval()
+    rows = views.spaced(1)[:SHOWN, 0]
+    return model.encoder(to_float(views.images[rows].to(next(model.parameters()).device)))
 
 
 @torch.no_grad()

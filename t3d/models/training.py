@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from t3d.errors import UsageError
+from t3d.models.decoder import Decoder
+from t3d.models.watching import Board, draw
 
 SAVE_SECONDS = 120.0
 """Time between checkpoints: what a killed run loses at most."""
@@ -40,6 +42,8 @@ class Run:
     seconds: float = 0.0
     rows: list[Row] = dataclasses.field(default_factory=list)
     memory: dict[str, Any] = dataclasses.field(default_factory=dict)
+    shown: Callable[[], tuple[Decoder, Tensor]] | None = None
+    """Decoder and codes (K, C) of which `slices.png` is drawn beside each checkpoint."""
 
     def resume(self) -> None:
         """Go on from the last checkpoint, if there is one that can be read."""
@@ -56,7 +60,7 @@ class Run:
         self.rows, self.memory = kept["rows"], kept["memory"]
 
     def save(self) -> None:
-        """Write the checkpoint aside, then rename it."""
+        """Write the checkpoint aside, then rename it; `curves.csv` and pictures beside it."""
         if self.scratch is None:
             return
         kept = {
@@ -70,6 +74,9 @@ class Run:
         draft = self.scratch / "checkpoint.part"
         torch.save(kept, draft)
         draft.replace(self.scratch / "checkpoint.pt")
+        write_curves(self.scratch / "curves.csv", self.rows)
+        if self.shown:
+            draw(self.scratch, *self.shown())
 
     def go(
         self,
@@ -86,6 +93,7 @@ class Run:
         """
         saved = time.monotonic()
         started = saved - self.seconds
+        board = Board(self.scratch.name if self.scratch else "training")
         while self.step < iterations and not self.memory.get("ended"):
             sums: dict[str, Tensor] = {}
             first = self.step
@@ -97,10 +105,12 @@ class Run:
             row |= {name: float(total) / (self.step - first) for name, total in sums.items()}
             self.memory["ended"] = after_row(row)
             self.rows.append(row)
+            board.add(row)
             progress(self.step, iterations, loss=row["loss"], rate=self.step / max(self.seconds, 1e-9))
             if time.monotonic() - saved >= self.save_seconds:
                 self.save()
                 saved = time.monotonic()
+        board.close()
 
 
 def in_parts(run: Run, parts: int, most: int, compute: Callable[[int], Result]) -> Result:

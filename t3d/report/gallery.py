@@ -14,7 +14,9 @@ from t3d.report.pictures import (
     TRUE,
     around,
     draw,
+    input_view,
     place_colors,
+    view_camera,
 )
 from t3d.report.strip import Subject, Tile, reconstruction, strip
 from t3d.report.summary import Score
@@ -110,6 +112,32 @@ def cards(
                 rows.append((choice, score, tuple(tiles)))
         found.append(Card(shape, rank_label(rank, len(order)), tuple(rows)))
     return found
+
+
+def side_by_side(
+    folders: Mapping[str, ShapeFolders], shapes: Sequence[str], part: str, size: int
+) -> list[tuple[str, list[Tile]]]:
+    """For each shape its id, input view, ground truth, and what every variant made of that view.
+
+    Shapes that one of the variants has lost are left out.
+    """
+    from t3d.datasets.meshes import read_ply
+
+    strips = []
+    for shape in shapes:
+        subjects = {variant: one.subject(part, shape, "fix") for variant, one in folders.items()}
+        known = {variant: one for variant, one in subjects.items() if one}
+        if len(known) < len(folders):
+            continue
+        first = next(iter(known.values()))
+        camera = view_camera(first.views, first.view, size)
+        truth = draw(read_ply(first.mesh / "mesh.ply"), camera, TRUE)
+        tiles = [Tile("input view", input_view(first.views, first.view)), Tile("ground truth", truth)]
+        for variant, subject in known.items():
+            made = reconstruction(subject)
+            tiles.append(Tile(variant, draw(made, camera, MADE) if made else None, "no surface"))
+        strips.append((shape, tiles))
+    return strips
 
 
 def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:

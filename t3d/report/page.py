@@ -22,6 +22,7 @@ from t3d.report.gallery import (
     cards,
     chosen,
     ranked,
+    side_by_side,
     solid_tiles,
 )
 from t3d.report.pictures import data_uri, input_image
@@ -85,6 +86,7 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         headlines=[headline(metrics, variant) for variant in inputs.network],
         analysis=inlined(inputs.analysis),
         galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
+        versus={part: _versus(inputs, scores, part, size) for part in PARTS},
         photos={variant: _photos(folders["photos"]) for variant, folders in inputs.photos.items()},
         lost_photos=lost_photos,
         other_protocols=score_tables(others),
@@ -213,6 +215,19 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
     }
 
 
+def _versus(inputs: Inputs, scores: Sequence[Score], part: str, size: int) -> list[Any]:
+    """Some shapes, from the first network's best to its worst, by all networks; nothing for a single one."""
+    if len(inputs.network) < 2:
+        return []
+    order = ranked(scores, next(iter(inputs.network)), part)
+    shapes = [order[rank].shape for rank in chosen(len(order), 4)]
+    made = {
+        variant: ShapeFolders(inputs.views, inputs.mesh, inputs.reconstructions[variant])
+        for variant in inputs.network
+    }
+    return side_by_side(made, shapes, part, size)
+
+
 def _photos(folders: Mapping[str, Path]) -> dict[str, tuple[str, list[str]]]:
     """What the stage `photos` drew of each photograph, as inline images, and of what it warned."""
     drawn = {shape: data_uri(input_image(folder, "photo.preview")) for shape, folder in folders.items()}
@@ -235,7 +250,23 @@ def _figures(inputs: Inputs, scores: Sequence[Score], factor: float) -> dict[str
         for variant, folder in inputs.network.items()
         for path in (*sorted(folder.glob("curves-*.csv")), folder / "curves.csv")
     ]
-    return {"training": training, "scores": [_spread(scores, part, factor) for part in scored]}
+    return {
+        "training": training,
+        "overlaid": overlaid(inputs.network),
+        "scores": [_spread(scores, part, factor) for part in scored],
+    }
+
+
+def overlaid(networks: Mapping[str, Path]) -> str:
+    """Training loss of solution 2 by pre-training in one figure; nothing where there is but one."""
+    read = {name: read_curves(folder / "curves.csv") for name, folder in networks.items() if name[:2] == "s2"}
+    if len(read) < 2:
+        return ""
+    steps = np.unique(np.concatenate([columns["step"] for columns in read.values()]))
+    lines = {name: np.full(len(steps), np.nan) for name in read}
+    for name, columns in read.items():
+        lines[name][np.searchsorted(steps, columns["step"])] = columns["loss"]
+    return curves({"step": steps, **lines}, "Training loss of solution 2, by pre-training")
 
 
 def _training(path: Path, variant: str) -> dict[str, Any]:

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from t3d.report.page import all_losses, duration, headline, method_name, number, read_curves, versions
+from t3d.report.page import (
+    all_losses,
+    duration,
+    headline,
+    method_name,
+    number,
+    overlaid,
+    read_curves,
+    versions,
+)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +118,17 @@ def test_shapes_left_out_on_request_are_not_lost():
     from t3d.datasets.splits import BEYOND, UNNAMED
 
     assert all_losses([], {"a": UNNAMED, "b": BEYOND.format(3)}) == []
+
+
+def test_losses_by_pre_training_are_in_one_figure(tmp_path):
+    networks = {name: tmp_path / name for name in ("s1", "s2-simclr", "s2-none")}
+    for extra, folder in enumerate(networks.values()):
+        folder.mkdir()
+        steps = range(10, 10 * (4 + extra), 10)  # one went on for longer
+        lines = ["step,loss", *(f"{step},{1 / step}" for step in steps)]
+        (folder / "curves.csv").write_text("\n".join(lines))
+    figure = overlaid(networks)
+    assert "s2-simclr" in figure
+    assert "s2-none" in figure
+    assert ">s1<" not in figure
+    assert overlaid({name: networks[name] for name in ("s1", "s2-none")}) == ""

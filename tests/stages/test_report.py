@@ -460,3 +460,11 @@ def test_photographs_have_a_column_of_their_own(page, run, tmp_path):
     assert read.text.count("2 objects in it") == 2
     assert NASTY not in text
     assert "Real world" not in page
+
+
+def test_networks_stand_side_by_side(page, both):
+    alts = [one["alt"] for one in Page(both).all("img")]
+    for tile in ("input view", "ground truth", "s1", "s2-simclr"):
+        assert f"{tile} of test shape a, side by side" in alts
+    assert "side by side" not in page
+    assert "by pre-training" not in both
