@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from t3d.datasets.splits import is_chosen
 from t3d.report.comparison import comparison_tables
-from t3d.report.figures import curves, distribution
+from t3d.report.figures import distribution
 from t3d.report.gallery import (
     PARTS,
     ByPart,
@@ -30,19 +29,8 @@ from t3d.report.retrieval import retrieval_strips
 from t3d.report.sections import inlined
 from t3d.report.summary import Score, read_scores
 from t3d.report.tables import CHOICES, DASH, METHODS, score_tables, significant, view_of
+from t3d.report.training import overlaid, trainings
 from t3d.report.viewer import script
-
-LOSSES = {"rec": "reconstruction", "pointwise": "point-wise", "pointpair": "point-pair", "val": "validation"}
-"""What the columns of curve files are called in legends; others keep their name."""
-
-SHARES = {"retrieval": "shapes found again", "spread": "spread of embeddings"}
-"""Columns that are shares of what could be, and their names; they get a figure of their own."""
-
-NO_LOSS = frozenset(("epoch", "lr", "code_norm", "rank", *SHARES))
-"""Columns of curve files that are no losses."""
-
-PHASES = {"codes": "Codes", "pretrain": "Pre-training"}
-"""What a network was built on, by the name of its curves' file."""
 
 LIBRARIES = ("t3d", "numpy", "scipy", "torch", "open3d", "trimesh", "scikit-image", "libigl")
 """Libraries whose versions the report states."""
@@ -178,14 +166,6 @@ def all_losses(failures: Sequence[Mapping[str, str]], excluded: Mapping[str, str
     return sorted([*map(dict, failures), *left_out], key=lambda loss: (loss["shape"], loss["stage"]))
 
 
-def read_curves(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Columns of a `curves.csv` as (N,) arrays; what was not measured at a step is NaN."""
-    head, *lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [[float(cell) if cell else np.nan for cell in line.split(",")] for line in lines]
-    columns = np.array(rows, dtype=np.float64).reshape(len(rows), head.count(",") + 1).T
-    return dict(zip(head.split(","), columns, strict=True))
-
-
 def versions() -> dict[str, str]:
     """Python and the installed libraries that may change numbers."""
     found = {"python": platform.python_version()}
@@ -245,42 +225,12 @@ def _retrieval(inputs: Inputs, scores: Sequence[Score], variant: str, size: int)
 
 def _figures(inputs: Inputs, scores: Sequence[Score], factor: float) -> dict[str, Any]:
     scored = [part for part in PARTS if any(one.part == part for one in scores)]
-    training = [
-        _training(path, variant)
-        for variant, folder in inputs.network.items()
-        for path in (*sorted(folder.glob("curves-*.csv")), folder / "curves.csv")
-    ]
+    training = [one for variant, folder in inputs.network.items() for one in trainings(folder, variant)]
     return {
         "training": training,
         "overlaid": overlaid(inputs.network),
         "scores": [_spread(scores, part, factor) for part in scored],
     }
-
-
-def overlaid(networks: Mapping[str, Path]) -> str:
-    """Training loss of solution 2 by pre-training in one figure; nothing where there is but one."""
-    read = {name: read_curves(folder / "curves.csv") for name, folder in networks.items() if name[:2] == "s2"}
-    if len(read) < 2:
-        return ""
-    steps = np.unique(np.concatenate([columns["step"] for columns in read.values()]))
-    lines = {name: np.full(len(steps), np.nan) for name in read}
-    for name, columns in read.items():
-        lines[name][np.searchsorted(steps, columns["step"])] = columns["loss"]
-    return curves({"step": steps, **lines}, "Training loss of solution 2, by pre-training")
-
-
-def _training(path: Path, variant: str) -> dict[str, Any]:
-    """Figures of one `curves.csv`, or `curves-PHASE.csv` of what came before; none of a single line."""
-    phase = path.stem.partition("-")[2]
-    title = f"{PHASES.get(phase, phase or 'Network')} {variant}"
-    columns = read_curves(path)
-    seconds, step = columns.pop("seconds", np.zeros(1)), columns["step"]
-    losses = {LOSSES.get(name, name): values for name, values in columns.items() if name not in NO_LOSS}
-    shares = {SHARES[name]: values for name, values in columns.items() if name in SHARES}
-    figures = [curves(losses, title)] if len(losses) > 1 else []
-    if shares and len(step) > 1:
-        figures.append(curves({"step": step, **shares}, title, share=True))
-    return {"title": title, "seconds": float(seconds.max(initial=0)), "figures": figures}
 
 
 def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]:
