@@ -37,11 +37,11 @@ t3d = $(if $(filter undefined,$(origin CATEGORY)),$(bin)/t3d $(1) $(strip $(opti
 
 # $(call timed,NAME): a benchmark on COUNT of DATA's meshes, RUNS times; RESULTS=1 keeps the figures.
 variable = $(if $(filter undefined,$(origin $(1))),,$(1)=$(call quote,$($(1))))
-timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK,$(call variable,$(name))) \
+timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK SECONDS,$(call variable,$(name))) \
         $(bin)/python -m benchmarks $(1))
 
 .PHONY: help setup all render sample-sdf train evaluate report test test-slow test-faults check bench docs gallery
-.PHONY: clean bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score
+.PHONY: clean bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score bench-quality
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -81,7 +81,7 @@ check: setup ## format, lint, types, import directions, reference page: what CI 
 bench: setup ## both sides of every speed figure, timed on this machine
 	$(bin)/python -m benchmarks $(ARGS)
 
-bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score: setup
+bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score bench-quality: setup
 	$(call timed,$(if $(filter %-mesh,$@),surface,$(@:bench-%=%)))
 
 bench-sdf: ## signed distances of DATA's meshes, against mesh-to-sdf
@@ -90,6 +90,7 @@ bench-mesh: ## mesh extraction, against a dense grid and the octree rule
 bench-decode: ## distances from the network, against the network as published
 bench-train: ## a step of phase 1, against the network and losses as published
 bench-loader: ## training items, against reading a whole sample file per item
+bench-quality: ## phase 1 on DATA=work/sofa in equal time, against the network as published
 bench-score: ## a hundred damaged copies of DATA's meshes scored, against the time it may take
 
 docs: setup ## write docs/reference.md from the commands' own help
