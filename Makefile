@@ -35,6 +35,11 @@ endef
 t3d = $(if $(filter undefined,$(origin CATEGORY)),$(bin)/t3d $(1) $(strip $(options)),$(foreach \
       category,$(or $(strip $(CATEGORY)),""),$(bin)/t3d $(1) --category $(category) $(strip $(options))$(newline)))
 
+# Every category, whatever becomes of the others; with several a page across them.
+several = $(word 2,$(CATEGORY))
+each = status=0; $(subst $(newline), || status=$$?; ,$(call t3d,$(1))) \
+       $(bin)/t3d overview $(call given,WORK,--work); exit $$status
+
 # $(call timed,NAME): a benchmark on COUNT of DATA's meshes, RUNS times; RESULTS=1 keeps the figures.
 variable = $(if $(filter undefined,$(origin $(1))),,$(1)=$(call quote,$($(1))))
 timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK SECONDS,$(call variable,$(name))) \
@@ -51,7 +56,7 @@ setup: ## system libraries, environment, packages; quick when nothing changed
 	@tools/setup
 
 all: setup ## the whole chain, both solutions, ending with the report
-	$(call t3d,run)
+	$(if $(several),@$(call each,run),$(call t3d,run))
 
 render sample-sdf train evaluate report: setup
 	$(call t3d,$@)

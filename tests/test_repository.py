@@ -148,9 +148,10 @@ def test_make_alone_lists_every_target_with_what_it_does() -> None:
 
 def test_make_all_runs_every_category_with_the_options_given() -> None:
     printed = make("-n", "all", "CATEGORY=sofa chair", "DATA=/a b", "WORKERS=2", "ARGS=--limit 3")
-    runs = [line.partition("/t3d ")[2] for line in printed.splitlines() if "/t3d " in line]
+    runs = re.findall(r"/t3d (.*?) *(?:\|\||;)", printed)
     options = "--data '/a b' --workers '2' --limit 3"
-    assert runs == [f"run --category sofa {options}", f"run --category chair {options}"]
+    assert runs == [f"run --category sofa {options}", f"run --category chair {options}", "overview"]
+    assert printed.rstrip().endswith("exit $status"), "one that fails is told when all others are done"
 
 
 def test_make_passes_an_empty_variable_on_for_t3d_to_refuse() -> None:

@@ -12,7 +12,7 @@ from t3d.errors import T3dError
 
 SECTIONS = {
     "Pipeline": ("render", "sample-sdf", "train", "reconstruct", "evaluate", "report", "run"),
-    "Use": ("predict", "score", "template", "analyze"),
+    "Use": ("predict", "score", "template", "analyze", "overview"),
     "Data": ("synth", "inspect", "export", "import"),
     "Store": ("status", "why", "path", "verify", "clean"),
     "Machine": ("doctor",),
@@ -42,7 +42,7 @@ def t3d(debug: bool) -> None:
 
 
 def _fill() -> None:
-    from t3d.cli import doctor, inspect, layouts, predict, score, store, synth
+    from t3d.cli import doctor, inspect, layouts, overview, predict, score, store, synth
     from t3d.cli.running import stage_commands
 
     for command in (
@@ -51,6 +51,7 @@ def _fill() -> None:
         inspect.inspect,
         predict.predict,
         score.score,
+        overview.overview,
         layouts.export,
         layouts.import_,
         doctor.doctor,

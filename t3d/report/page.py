@@ -27,6 +27,7 @@ from t3d.report.gallery import (
 from t3d.report.pictures import data_uri, input_image
 from t3d.report.retrieval import retrieval_strips
 from t3d.report.sections import inlined
+from t3d.report.strip import Tile
 from t3d.report.summary import Score, read_scores
 from t3d.report.tables import CHOICES, DASH, METHODS, score_tables, significant, view_of
 from t3d.report.training import overlaid, trainings
@@ -54,8 +55,10 @@ class Inputs:
     recipe: Mapping[str, Any]
 
 
-def report_page(inputs: Inputs, shown: int, size: int) -> str:
-    """The whole page: `shown` shapes per part of the split, pictures `size` pixels wide."""
+def report_page(inputs: Inputs, shown: int, size: int) -> tuple[str, Sequence[Tile]]:
+    """The whole page, `shown` shapes per part of the split, pictures `size` pixels wide; and the strip of the
+    first network's median test shape, empty where there is none.
+    """
     result = json.loads((inputs.scores / "metrics.json").read_text(encoding="utf-8"))
     split = json.loads((inputs.split / "split.json").read_text(encoding="utf-8"))
     scores = read_scores(inputs.scores / "metrics.csv")
@@ -64,7 +67,10 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
     losses = all_losses(failures, split["excluded"])
     metrics = flat(result)
     others = {**result, "protocols": result["protocols"][1:]}
-    return render(
+    galleries = [_gallery(inputs, scores, variant, shown, size) for variant in inputs.network]
+    median = galleries[0]["median"]
+    text = render(
+        "page.html",
         recipe=inputs.recipe,
         split=split,
         metrics=metrics,
@@ -73,7 +79,7 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         left_out=Counter(filter(is_chosen, split["excluded"].values())),
         headlines=[headline(metrics, variant) for variant in inputs.network],
         analysis=inlined(inputs.analysis),
-        galleries=[_gallery(inputs, scores, variant, shown, size) for variant in inputs.network],
+        galleries=galleries,
         versus={part: _versus(inputs, scores, part, size) for part in PARTS},
         photos={variant: _photos(folders["photos"]) for variant, folders in inputs.photos.items()},
         lost_photos=lost_photos,
@@ -83,7 +89,9 @@ def report_page(inputs: Inputs, shown: int, size: int) -> str:
         figures=_figures(inputs, scores, metrics["factor"]),
         warnings=_warnings(inputs),
         versions=versions(),
+        viewer=script(),
     )
+    return text, median.rows[0][2] if median and median.rows else ()
 
 
 def flat(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,8 +108,8 @@ def flat(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def render(**content: Any) -> str:
-    """Fill the page's template; every text from outside is escaped, a missing name is an error."""
+def render(name: str, **content: Any) -> str:
+    """Fill a page's template; every text from outside is escaped, a missing name is an error."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
@@ -116,7 +124,7 @@ def render(**content: Any) -> str:
         "view": view_of,
     }
     environment.globals |= {"choices": CHOICES, "parts": PARTS}
-    return environment.get_template("page.html").render(content | {"viewer": script()})
+    return environment.get_template(name).render(content)
 
 
 def number(value: float | None, factor: float = 1.0) -> str:

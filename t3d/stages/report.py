@@ -37,10 +37,13 @@ def report(
     failures: Sequence[Mapping[str, str]],
     recipe: Mapping[str, Any],
 ) -> Facts:
-    """Gather pictures, scores, curves and failures in one page."""
+    """Gather pictures, scores, curves and failures in one page; beside it the median test shape's strip."""
     from t3d.report.page import Inputs, report_page
+    from t3d.report.strip import strip_png
 
     made = (views, mesh, reconstructions, photos, template, correspondence, analysis, network, scores, split)
-    page = report_page(Inputs(*made, failures, recipe), params.shapes, params.picture).encode()
-    (out / "report.html").write_bytes(page)
-    return {"bytes": len(page)}
+    text, median = report_page(Inputs(*made, failures, recipe), params.shapes, params.picture)
+    (out / "report.html").write_text(text, encoding="utf-8")
+    if median:
+        (out / "median.png").write_bytes(strip_png(median, params.picture))
+    return {"bytes": len(text.encode())}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -277,3 +278,21 @@ def test_the_report_works_in_a_browser_without_network(chain, width, dark):
     assert broad <= width
     assert len(before) >= 3
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 3, "one strip turns at once"
+
+
+@needs_chromium
+def test_one_page_across_categories(chain, tmp_path):
+    shutil.copytree(chain / "work" / "sofa", tmp_path / "work" / "sofa")
+    shutil.copytree(chain / "work" / "sofa", tmp_path / "work" / "a <b>")
+    (tmp_path / "work" / "empty" / "runs").mkdir(parents=True)
+    command = [sys.executable, "-c", "from t3d.cli.main import main; main()", "overview"]
+    subprocess.run(command, cwd=tmp_path, check=True, env=_environment())
+    page = tmp_path / "work" / "index.html"
+    links = "[...document.links].map((a) => a.href)"
+    found = visit(page, BROKEN, links, "document.body.innerText", width=390)
+    broken, led, text = found.values
+    assert (found.errors, broken) == ([], [])
+    assert all(Path(unquote(urlsplit(link).path)).is_file() for link in led)
+    assert len(led) == 2 * 2, "a title and a picture each"
+    assert "A <b>" in text
+    assert "Sol 2, simclr (fix)" in text
