@@ -11,23 +11,47 @@ from t3d.cli.console import say, show_log
 from t3d.errors import T3dError
 
 SECTIONS = {
-    "Pipeline": ("render", "sample-sdf", "train", "reconstruct", "evaluate", "report", "run"),
-    "Use": ("predict", "score", "template", "analyze", "overview"),
-    "Data": ("synth", "inspect", "export", "import"),
-    "Store": ("status", "why", "path", "verify", "clean"),
-    "Machine": ("doctor",),
+    "Pipeline": {
+        "render": "50 easy and 50 hard views of every shape.",
+        "sample-sdf": "Signed distances around every shape.",
+        "train": "The networks of both solutions.",
+        "reconstruct": "Meshes from single views.",
+        "evaluate": "Reconstructions scored beside baselines.",
+        "report": "The illustrated report.",
+        "run": "Everything up to the report.",
+    },
+    "Use": {
+        "predict": "Photographs to meshes, with previews and warnings.",
+        "score": "Any method's meshes under named protocols.",
+        "template": "The category's template, and what corresponds through it.",
+        "analyze": "Codes and embeddings in the plane; errors by view and kind.",
+        "overview": "One page across the categories of a work folder.",
+    },
+    "Data": {
+        "synth": "Procedural sofas, chairs and planes.",
+        "inspect": "What each mesh is, and what is wrong with it.",
+        "export": "t3d's data for other code; the network in one file.",
+        "import": "Others' data and trained networks for t3d.",
+    },
+    "Store": {
+        "status": "What is made, missing or failed; --watch follows a run.",
+        "why": "Why artifacts are kept, or would be made anew.",
+        "path": "Where a stage's artifacts are.",
+        "verify": "Whether every file is as it was written.",
+        "clean": "Away with what no run names.",
+    },
+    "Machine": {"doctor": "What truly works here, and the mend for the rest."},
 }
-"""Commands by section of `t3d --help`."""
+"""Commands with a line each, by section of `t3d --help`."""
 
 
 class Commands(click.Group):
     """Lists commands by section."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for section, names in SECTIONS.items():
-            commands = [(name, self.commands[name]) for name in names if name in self.commands]
+        for section, lines in SECTIONS.items():
             with formatter.section(section):
-                formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in commands])
+                formatter.write_dl([pair for pair in lines.items() if pair[0] in self.commands])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
