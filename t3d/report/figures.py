@@ -126,10 +126,11 @@ def curves(columns: Mapping[str, NDArray[np.float64]], title: str, share: bool =
 def distribution(groups: Sequence[tuple[str, Sequence[float]]], title: str, axis: str) -> str:
     """SVG with one row of dots per group (name, values), its median marked, on a logarithmic axis."""
     with _style(title):
-        figure = _figure(title, (_SIZE[0], 1.1 + 0.5 * len(groups)))
+        names = max((len(name) for name, _ in groups), default=0)
+        figure = _figure(title, (_SIZE[0] - 1 + names / 16, 1.1 + 0.36 * len(groups)))
         axes = _axes(figure, (1, 1, 1), Panel("", axis, "", []))
         axes.set_xscale("log", nonpositive="mask")
-        _plain_ticks(axes.xaxis)
+        _plain_ticks(axes.xaxis, 6)
         for row, (_, values) in enumerate(groups):
             shown = np.asarray([value for value in values if value > 0])
             if len(shown):
@@ -147,11 +148,11 @@ def _spread(count: int) -> NDArray[np.float64]:
     return np.arange(1, count + 1, dtype=np.float64) * 0.6180339887 % 1 / 2 - 0.25
 
 
-def _plain_ticks(axis: "Axis") -> None:
+def _plain_ticks(axis: "Axis", most: int = 8) -> None:
     """Numbers such as 0.5, 1, 2 along a logarithmic axis, not powers of ten."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if most > 6 else (1, 3), numticks=most))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 

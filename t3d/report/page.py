@@ -252,7 +252,7 @@ def _spread(scores: Sequence[Score], part: str, factor: float) -> dict[str, Any]
         several = len({own for own, _ in methods if own}) > 1 and method != variant and variant
         groups.append((method_name(method) + (f" ({variant})" if several else ""), values))
     title = "Every test shape" if part == "test" else "Training shapes"
-    return {"title": title, "svg": distribution(groups, title, f"Chamfer distance × {factor:g} (log scale)")}
+    return {"title": title, "svg": distribution(groups, title, f"Chamfer × {factor:g} (log scale)")}
 
 
 def _warnings(inputs: Inputs) -> list[tuple[str, str]]:

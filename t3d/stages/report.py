@@ -19,7 +19,7 @@ class Params:
     """Width of the drawn pictures, in pixels (that of the rendered views)."""
 
 
-@stage(per="set", version=2, command="report", files=("report.html",))
+@stage(per="set", version=3, command="report", files=("report.html",))
 def report(
     views: Annotated[Parts, Each("test", "train_scored")],
     mesh: Annotated[Parts, Each("train", "test", "train_scored")],
