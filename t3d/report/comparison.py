@@ -20,7 +20,7 @@ def comparison_tables(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     other. Rows on other test shapes still cannot be compared, so each says which they were.
     """
     beside = [table for category, metrics in runs.items() for table in _beside(category, metrics)]
-    return [*beside, *_solutions(runs)]
+    return [*beside, *solution_tables(runs)]
 
 
 def _beside(category: str, metrics: Mapping[str, Any]) -> list[Table]:
@@ -80,7 +80,7 @@ def _table(
     return Table(title, columns, tuple(cells), notes)
 
 
-def _solutions(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+def solution_tables(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     """Sol 1 against Sol 2, fixed and random view, a mean and a median per category; a table per protocol."""
     labels = dict.fromkeys(one["label"] for metrics in runs.values() for one in metrics["protocols"])
     tables = []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from t3d.report.comparison import comparison_tables
+from t3d.report.comparison import comparison_tables, solution_tables
 from t3d.report.page import render
 
 
@@ -33,5 +33,6 @@ def entry(work: Path, category: str, folders: tuple[Path, Path], procedural: boo
 
 def overview_page(entries: Sequence[Entry]) -> str:
     """The page, to be written into the work folder."""
-    tables = comparison_tables({one.category: one.metrics for one in entries})
-    return render("overview.html", entries=entries, tables=tables)
+    runs = {one.category: one.metrics for one in entries}
+    own, everything = solution_tables(runs), comparison_tables(runs)
+    return render("overview.html", entries=entries, own=own, published=everything[: -len(own) or None])
