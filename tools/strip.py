@@ -26,7 +26,7 @@ def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "work/sofa")
     artifacts = {
         node: {shape: root / path for shape, path in folders.items()}
-        for node, folders in latest_run(root)["artifacts"].items()
+        for node, folders in latest_run(root, "report")["artifacts"].items()
     }
     network = load(artifacts["network_s1[s1]"][""])
     order = ranked(read_scores(artifacts["scores"][""] / "metrics.csv"), "s1", "test")

@@ -197,7 +197,7 @@ def _gallery(inputs: Inputs, scores: Sequence[Score], variant: str, shown: int, 
     return {
         "variant": variant,
         "cards": by_part,
-        "median": named.get("median") or named.get("only shape"),
+        "median": next((named[label] for label in ("median", "only shape", "best") if label in named), None),
         "solids": {label: solid_tiles(one, template, size) for label, one in subjects.items() if one},
         "sections": inlined(inputs.correspondence[variant]),
     }
