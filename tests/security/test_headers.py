@@ -134,7 +134,14 @@ def test_an_absurd_picture_is_bad_data(tmp_path):
 def test_a_pack_whose_index_lies_is_bad_data(change, tmp_path):
     """Above all one whose numbers are to be taken for addresses of objects."""
     array = {"dtype": "<f8", "shape": [4], "offset": 0, "crc": 0, **change}
-    index = {"category": "sofa", "split": {}, "levels": [], "arrays": {"views": array}, "rows": [], "views": []}
+    index = {
+        "category": "sofa",
+        "split": {},
+        "levels": [],
+        "arrays": {"views": array},
+        "rows": [],
+        "views": [],
+    }
     text = json.dumps(index).encode()
     trailer = pack.TRAILER.pack(len(text), zlib.crc32(text), pack.END)
     (tmp_path / "a").write_bytes(pack.MAGIC + bytes(64) + text + trailer)
