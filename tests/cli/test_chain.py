@@ -207,8 +207,8 @@ def test_workers_make_the_same_bytes(chain, tmp_path, workers):
 
 def test_ctrl_c_keeps_what_is_finished_and_ends_with_130(chain, tmp_path):
     shutil.copytree(chain / "data", tmp_path / "data")
-    process = subprocess.Popen(
-        _command(tmp_path, "render", "--workers", "1", views__views=50, views__size=224),
+    process = subprocess.Popen(  # in the background the signal may be ignored, and so by children
+        ["env", "--default-signal=INT", *_command(tmp_path, "render", "--workers", "1", views__views=20)],
         cwd=tmp_path,
         env=_environment(),
         stderr=subprocess.PIPE,
