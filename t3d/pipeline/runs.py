@@ -67,8 +67,7 @@ def latest_run(root: Path, made: str = "") -> dict[str, Any]:
 
     made: how the name of some node begins of which the run has an artifact.
     """
-    paths = sorted((root / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    for path in reversed(paths):
+    for path in reversed(_by_age(root, "*.json")):
         record: dict[str, Any] = json.loads(path.read_text())
         if not made or any(name.startswith(made) for name in record["artifacts"]):
             return record
@@ -136,7 +135,10 @@ class RunLog:
 
 def latest_log(root: Path) -> Path:
     """The log written to last; raises UsageError when there is none."""
-    return _latest(root, "*.jsonl")
+    paths = _by_age(root, "*.jsonl")
+    if not paths:
+        raise UsageError(f"{root}: no run here yet; start one with `t3d run`")
+    return paths[-1]
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -201,8 +203,5 @@ def _below(root: Path, outcome: Outcome) -> str:
     return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
 
 
-def _latest(root: Path, pattern: str) -> Path:
-    paths = sorted((root / "runs").glob(pattern), key=lambda path: path.stat().st_mtime_ns)
-    if not paths:
-        raise UsageError(f"{root}: no run here yet; start one with `t3d run`")
-    return paths[-1]
+def _by_age(root: Path, pattern: str) -> list[Path]:
+    return sorted((root / "runs").glob(pattern), key=lambda path: path.stat().st_mtime_ns)

@@ -41,16 +41,19 @@ def retrieval(
     from t3d.models.network import load
 
     model, found = load(network), dict[str, Any]()
-    for level in ("easy", "hard"):
+    chosen = {
+        (part, shape): read_json(folder / "choices.json")["views"]
+        for part in ("test", "train_scored")
+        for shape, folder in reconstructions.get(part, {}).items()
+    }
+    for level in sorted({level for levels in chosen.values() for level in levels}):
         names, seen = _searched(model, views.get("train", {}), level, params.views)
-        for part in ("test", "train_scored"):
-            for shape, folder in reconstructions.get(part, {}).items():
-                chosen = read_json(folder / "choices.json")["views"].get(level, {})
-                asked = sorted({view for some in chosen.values() for view in some})
-                if asked and len(names):
-                    alike = _features(model, (views[part][shape] / f"{view}.png" for view in asked)) @ seen.T
-                    alike[:, names == shape] = -2.0
-                    found.setdefault(shape, {}).update(_nearest(asked, alike, names))
+        for (part, shape), levels in chosen.items():
+            asked = sorted({view for some in levels.get(level, {}).values() for view in some})
+            if asked and len(names):
+                alike = _features(model, (views[part][shape] / f"{view}.png" for view in asked)) @ seen.T
+                alike[:, names == shape] = -2.0
+                found.setdefault(shape, {}).update(_nearest(asked, alike, names))
     write_json(out / "retrieval.json", found)
     return {"shapes": len(found), "searched": len(views.get("train", {}))}
 
