@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from t3d.models import losses
-from t3d.models.decoder import STAGES, Decoder, DecoderConfig, build_decoder
+from t3d.models.decoder import Decoder, build_decoder
+from t3d.models.plans import STAGES, CodesPlan, DecoderConfig, FitPlan, LossPlan
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import (
     Progress,
@@ -31,48 +32,6 @@ log = logging.getLogger(__name__)
 
 Out = tuple[list[Tensor], list[Tensor], Tensor]
 """Values (B, N) and warped points (B, N, 3) of the four stages, and codes (B, C)."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LossPlan:
-    """Weights of the losses; the stage `codes` documents each."""
-
-    clamp: float
-    pointwise: float
-    pointpair: float
-    pointpair_limit: float
-    code_weight: float
-    ramp: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CodesPlan:
-    """How to optimise; the stage `codes` documents each."""
-
-    iterations: int
-    scenes: int
-    points: int
-    batch_split: int
-    lr_warp: float
-    lr_template: float
-    lr_codes: float
-    schedule: str
-    decay_every: int
-    code_start: float
-    code_bound: float
-    log_every: int
-    gpu: bool
-    precision: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FitPlan:
-    """How to find the code of a shape that was not trained on; the stage `codes` documents each."""
-
-    fit_iterations: int
-    fit_points: int
-    fit_lr: float
-    clamp: float
 
 
 @dataclasses.dataclass

@@ -7,45 +7,20 @@ Training and inference are separate functions, not modes: `training_forward` kee
 and applies dropout from a given generator; the others do neither, whatever `.train()` or `.eval()` said.
 """
 
-import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from t3d.errors import UsageError
-
-STAGES = 4
-"""Supervised depths of the warp: steps 2, 4, 6 and 8 of 8 (Deep Implicit Templates, section 3.3)."""
+from t3d.models.plans import STAGES, DecoderConfig
 
 aten = torch.ops.aten
 
 GRADIENT_LIMIT = 10.0
 """Bound of the gradient that reaches each hidden state (Deep Implicit Templates, `Warper.forward`)."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DecoderConfig:
-    """Sizes of the decoder; the defaults are the published ones."""
-
-    code: int = 256
-    hidden: int = 512
-    steps: int = 8
-    width: int = 256
-    depth: int = 5
-    dropout: float = 0.05
-    init: Literal["published", "intended"] = "published"
-
-    def __post_init__(self) -> None:
-        if self.steps < STAGES or self.steps % STAGES:
-            raise UsageError(f"warp steps: {self.steps} is no multiple of {STAGES}; use 4, 8, 12, ...")
-        if self.init not in ("published", "intended"):
-            raise UsageError(f"init: {self.init!r} is unknown; use 'published' or 'intended'")
-        if min(self.code, self.hidden, self.width, self.depth) < 1 or not 0 <= self.dropout < 1:
-            raise UsageError("decoder: sizes must be positive and 0 <= dropout < 1")
 
 
 class _LstmStep(torch.autograd.Function):

@@ -9,13 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from t3d.models.codes import LossPlan, Out, weighted_losses
-from t3d.models.decoder import Decoder, DecoderConfig, build_decoder
+from t3d.models.codes import Out, weighted_losses
+from t3d.models.decoder import Decoder, build_decoder
 from t3d.models.encoder import Encoder, set_training, to_float
-from t3d.models.fitting import LoopPlan, fit, group
+from t3d.models.fitting import fit, group
+from t3d.models.plans import Augmentation, DecoderConfig, EndToEndPlan, LossPlan
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
-from t3d.models.views import Augmentation, Views, augment, load_views
+from t3d.models.views import Views, augment, load_views
 from t3d.models.watching import SHOWN
 
 VALIDATION_VIEWS = 8
@@ -26,23 +27,6 @@ VALIDATION_POINTS = 2_000
 
 MEAN_VIEWS = 8
 """Views of each training shape whose codes give the mean code."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EndToEndPlan(Augmentation, LoopPlan):
-    """How to optimise; the stage `network_s2` documents each."""
-
-    scenes: int
-    points: int
-    code_start: float
-    lr_warp: float
-    lr_template: float
-    lr_encoder: float
-    weight_decay: float
-    schedule: str
-    decay_every: int
-    freeze: bool
-    norms: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,23 +1,12 @@
 """The loop of every training that is judged on validation shapes and keeps its best weights."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
+from t3d.models.plans import LoopPlan
 from t3d.models.training import Progress, Row, Run, learning_rate, set_learning_rate
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LoopPlan:
-    """How long, how often judged, and on what; the stages document each."""
-
-    iterations: int
-    validate_every: int
-    patience: int
-    gpu: bool
-    precision: str
 
 
 def fit(

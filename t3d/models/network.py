@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from t3d.datasets.formats import write_json, write_npz
 from t3d.errors import StoreError
-from t3d.models.decoder import Decoder, DecoderConfig, fold
+from t3d.models.decoder import Decoder, fold
 from t3d.models.encoder import Backbone, Encoder, EncoderConfig, build_encoder, to_float, to_input
 from t3d.models.looks import Looks
+from t3d.models.plans import DecoderConfig
 from t3d.models.weights import (
     FORMAT_VERSION,
     Transfer,

@@ -12,28 +12,13 @@ from torch import Tensor, nn
 from t3d.errors import DataError
 from t3d.models.contrastive import cosine_error, effective_rank, info_nce, nt_xent, retrieval, spread
 from t3d.models.encoder import Backbone, EncoderConfig, build_backbone
-from t3d.models.fitting import LoopPlan, fit, group
+from t3d.models.fitting import fit, group
+from t3d.models.plans import PretrainPlan
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
-from t3d.models.views import Augmentation, Views, augment
+from t3d.models.views import Views, augment
 
 MEASURED_VIEWS = 8
 """Views of each validation shape by which an encoder is measured."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PretrainPlan(Augmentation, LoopPlan):
-    """How to optimise; the stage `pretrain` documents each."""
-
-    batch: int
-    lr: float
-    weight_decay: float
-    hidden: int
-    projection: int
-    temperature: float
-    queue: int
-    norm_groups: int
-    moco_momentum: float
-    byol_momentum: float
 
 
 def _mlp(sizes: tuple[int, int, int], normed: bool) -> nn.Sequential:

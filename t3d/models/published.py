@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from t3d.errors import DataError
-from t3d.models.decoder import Decoder, DecoderConfig
+from t3d.models.decoder import Decoder
+from t3d.models.plans import DecoderConfig
 
 _MAKERS: dict[str, Any] = {"ndarray": np.ndarray, "dtype": np.dtype}
 for _protocol in (4, 5):

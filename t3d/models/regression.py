@@ -10,24 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, set_training, to_float
-from t3d.models.fitting import LoopPlan, fit, group
+from t3d.models.fitting import fit, group
+from t3d.models.plans import RegressionPlan
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
-from t3d.models.views import Augmentation, Views, augment, load_views
+from t3d.models.views import Views, augment, load_views
 from t3d.models.weights import transfer
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RegressionPlan(Augmentation, LoopPlan):
-    """How to optimise; the stage `network_s1` documents each."""
-
-    batch: int
-    lr: float
-    weight_decay: float
-    schedule: str
-    decay_every: int
-    pretrained: str
-    freeze: bool
-    norms: str
 
 
 @dataclasses.dataclass(frozen=True)

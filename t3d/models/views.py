@@ -13,6 +13,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from t3d.errors import DataError
 from t3d.models.encoder import to_float, to_input
+from t3d.models.plans import Augmentation
 
 Bytes = NDArray[np.uint8]
 
@@ -53,22 +54,6 @@ class Views:
         least = min(count, int(min(counts, default=0)))
         first = np.cumsum(counts) - counts
         return torch.from_numpy(first[:, None] + np.arange(least) * counts[:, None] // max(least, 1))
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """How training images vary; only the object's colours and its place, on a white that stays white."""
-
-    jitter: float
-    """Brightness, contrast and saturation are multiplied by U(1 - jitter, 1 + jitter)."""
-    hue: float
-    """Hues turn by U(-hue, hue) of the circle."""
-    gray: float
-    """Share of the images whose object is gray."""
-    shift: float
-    """Greatest move along each axis, as a share of the side."""
-    zoom: float
-    """Sizes are multiplied by U(1 - zoom, 1 + zoom)."""
 
 
 def load_views(folders: Mapping[str, Path], levels: Sequence[str], size: int, kept: Path | None) -> Views:

@@ -200,16 +200,16 @@ def _modules(package: str) -> Iterator[Any]:
 
 @functools.cache
 def field_docs(params: type) -> dict[str, str]:
-    """The string under each field of a `Params` dataclass, by field name."""
+    """The string under each field of a `Params` dataclass or of what it is made of, by field name."""
     import ast
     import textwrap
 
-    tree = ast.parse(textwrap.dedent(inspect.getsource(params))).body[0]
     docs = {}
-    body = typing.cast(ast.ClassDef, tree).body
-    for field, text in itertools.pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            value = getattr(text, "value", None)
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                docs[field.target.id] = " ".join(value.value.split())
+    for base in reversed([one for one in params.__mro__ if dataclasses.is_dataclass(one)]):
+        body = typing.cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]).body
+        for field, text in itertools.pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                value = getattr(text, "value", None)
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    docs[field.target.id] = " ".join(value.value.split())
     return docs

@@ -49,8 +49,9 @@ def oracle_code(
     """
     from t3d.datasets.extraction import write_surface
     from t3d.datasets.formats import read_transform, write_json
-    from t3d.models.codes import FitPlan, fit_codes
+    from t3d.models.codes import fit_codes
     from t3d.models.network import load
+    from t3d.models.plans import FitPlan
     from t3d.models.samples import Samples
     from t3d.models.training import thread_count
 

@@ -61,6 +61,19 @@ def test_field_docs_are_the_strings_under_the_fields():
     assert field_docs(Params) == {"count": "How many, over two lines."}
 
 
+@dataclass(frozen=True, kw_only=True)
+class More(Params):
+    """Of another stage."""
+
+    count: int = 4
+    name: str = "y"
+    """Whose."""
+
+
+def test_a_field_keeps_the_string_of_the_class_that_it_comes_from():
+    assert field_docs(More) == {"count": "How many, over two lines.", "name": "Whose."}
+
+
 def test_stages_of_a_package_are_found_by_file_name():
     assert sorted(stages_of("toy")) == ["lengths", "total", "words"]
 
