@@ -3,17 +3,17 @@
 python tools/strip.py [WORK/CATEGORY]
 """
 
-import io
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from t3d.models.network import load
 from t3d.pipeline.runs import latest_run
-from t3d.report.gallery import ranked
-from t3d.report.strip import Subject, strip, strip_png
+from t3d.report.gallery import Subject, ranked, strip
+from t3d.report.pictures import sheet
 from t3d.report.summary import read_scores
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "strip.png"
@@ -36,12 +36,8 @@ def main() -> None:
         made = artifacts["reconstructions[s1]"][score.shape]
         view = json.loads((made / "choices.json").read_text())["fix"]
         subject = Subject(artifacts["views"][score.shape], artifacts["mesh"][score.shape], made, view)
-        rows.append(Image.open(io.BytesIO(strip_png(strip(subject, network, 256), 256))))
-    sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
-    for place, row in enumerate(rows):
-        sheet.paste(row, (0, place * row.height))
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(PICTURE, optimize=True)
+        rows.append(sheet(strip(subject, network, 256), 256))
+    Image.fromarray(np.concatenate(rows)).save(PICTURE, optimize=True)
 
 
 if __name__ == "__main__":

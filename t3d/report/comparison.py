@@ -1,121 +1,115 @@
 """The tables of the method's slides out of `metrics.json` files, beside what others published."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from t3d.datasets.published import Published
 from t3d.datasets.published import rows as published
-from t3d.report.tables import CHOICES, DASH, Cell, Figure, Table, figure_of, rescaled
+from t3d.report.tables import CHOICES, DASH, Cell, Figure, Table, figure_of, method_name, rescaled
+
+Runs = Mapping[str, Mapping[str, Any]]
+"""Contents of `metrics.json` by category."""
 
 SHOWN = ("fix", "rnd")
 """View choices of the slides' tables."""
 
+Row = tuple[tuple[str, ...], Figure, Figure]
+"""Method, test shapes, certainty and source; mean and median."""
 
-def comparison_tables(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
-    """Slides' tables from the contents of `metrics.json` by category: test shapes, easy views.
 
-    Per category and protocol of published figures a table of its own, with own scores where they are of the
-    same protocol or can be converted exactly (in columns of their own then); last, the solutions against each
-    other. Rows on other test shapes still cannot be compared, so each says which they were.
+def published_tables(runs: Runs) -> list[Table]:
+    """Per category and protocol of published figures a table of its own, test shapes, easy views.
+
+    Own scores are in it where they are of the same protocol or can be converted exactly, in columns of their
+    own then. Rows on other test shapes still cannot be compared, so each says which they were.
     """
-    beside = [table for category, metrics in runs.items() for table in _beside(category, metrics)]
-    return [*beside, *solution_tables(runs)]
-
-
-def _beside(category: str, metrics: Mapping[str, Any]) -> list[Table]:
-    found = sorted(published(category), key=lambda row: row.protocol)
     tables = []
-    for protocol, group in groupby(found, lambda row: row.protocol):
-        members = list(group)
-        rows: list[tuple[tuple[str, ...], Figure, Figure]] = [
-            (
-                (row.method, protocol, row.shapes, row.certainty, row.source),
-                Figure(row.mean, protocol, row.factor),
-                Figure(row.median, protocol, row.factor),
+    for category, metrics in runs.items():
+        found = sorted(published(category), key=lambda row: row.protocol)
+        for protocol, group in groupby(found, lambda row: row.protocol):
+            members = list(group)
+            rows = [*map(_printed, members), *_own(members[0], metrics)]
+            notes = (
+                members[0].protocol_note,
+                "Rows of other test shapes cannot be compared with each other.",
             )
-            for row in members
-        ]
-        own = list(_own(members[0], metrics))
-        notes = (members[0].protocol_note, "Rows of other test shapes cannot be compared with each other.")
-        tables.append(_table(f"{category.capitalize()}: {protocol}", [*rows, *own], notes))
+            tables.append(_table(f"{category.capitalize()}: {protocol}", rows, notes))
     return tables
 
 
-def _own(like: Published, metrics: Mapping[str, Any]) -> "list[tuple[tuple[str, ...], Figure, Figure]]":
+def _printed(row: Published) -> Row:
+    mean, median = (Figure(value, row.protocol, row.factor) for value in (row.mean, row.median))
+    return (row.method, row.shapes, row.certainty, row.source), mean, median
+
+
+def _own(like: Published, metrics: Mapping[str, Any]) -> Iterator[Row]:
     """Own scores in the protocol of a published one, or converted as near to it as is exact; or none, as
     where the own protocol was kept to approximately only.
     """
     rule = like.own
-    found: list[tuple[tuple[str, ...], Figure, Figure]] = []
     for one in metrics["protocols"]:
-        if one["protocol"] != rule.get("protocol") or one["approximate"]:
-            continue
-        for row in _of_networks(one["rows"]):
+        known = one["protocol"] == rule.get("protocol") and not one["approximate"]
+        for row in _of_networks(one) if known else ():
             keys = ("mean_evaluated", "median_evaluated") if rule.get("drop") else ("mean", "median")
             pair = [figure_of(one, row, rule["metric"], key) for key in keys]
             if rule.get("drop"):
                 pair = [Figure(figure.value, like.protocol, figure.factor) for figure in pair]
             if "lengths" in rule:
                 pair = [rescaled(figure, rule["lengths"], 2) for figure in pair]
-            who = f"t3d, {row['method']}, {CHOICES[row['choice']]}"
             shapes = f"{row['evaluated']} evaluated, {row['failed']} failed, of this run"
-            found.append(((who, pair[0].protocol, shapes, "this run", "metrics.json"), pair[0], pair[1]))
-    return found
+            who = f"t3d, {row['method']}, {CHOICES[row['choice']]}"
+            yield (who, shapes, "this run", "metrics.json"), pair[0], pair[1]
 
 
-def _table(
-    title: str, rows: "Sequence[tuple[tuple[str, ...], Figure, Figure]]", notes: tuple[str, ...]
-) -> Table:
+def _table(title: str, rows: Sequence[Row], notes: tuple[str, ...]) -> Table:
     """A mean and a median column for each protocol that occurs."""
     protocols = list(dict.fromkeys(mean.protocol for _, mean, _ in rows))
     cells: list[tuple[Cell, ...]] = []
-    for (method, protocol, *rest), mean, median in rows:
-        figures: list[Cell] = []
-        for name in protocols:
-            figures += [mean, median] if name == mean.protocol else [DASH, DASH]
-        cells.append((method, protocol, *figures, *rest))
+    for (method, *rest), mean, median in rows:
+        figures: list[Cell] = [DASH, DASH] * len(protocols)
+        place = 2 * protocols.index(mean.protocol)
+        figures[place : place + 2] = mean, median
+        cells.append((method, mean.protocol, *figures, *rest))
     heads = ["mean", "median"] * len(protocols)
-    columns = ("method", "protocol", *heads, "test shapes", "certainty", "source")
-    return Table(title, columns, tuple(cells), notes)
+    return Table(
+        title, ("method", "protocol", *heads, "test shapes", "certainty", "source"), tuple(cells), notes
+    )
 
 
-def solution_tables(runs: Mapping[str, Mapping[str, Any]]) -> list[Table]:
+def solution_tables(runs: Runs) -> list[Table]:
     """Sol 1 against Sol 2, fixed and random view, a mean and a median per category; a table per protocol."""
     labels = dict.fromkeys(one["label"] for metrics in runs.values() for one in metrics["protocols"])
-    tables = []
-    for label in labels:
-        found = {
-            category: {(row["variant"], row["choice"]): (one, row) for row in _of_networks(one["rows"])}
-            for category, metrics in runs.items()
-            for one in metrics["protocols"]
-            if one["label"] == label
-        }
-        wanted = sorted({key for rows in found.values() for key in rows})
-        cells: list[tuple[Cell, ...]] = []
-        for variant, choice in wanted:
-            figures: list[Cell] = []
-            for rows in found.values():
-                one, row = rows.get((variant, choice), (None, None))
-                for key in ("mean", "median"):
-                    name = next(iter(row["metrics"])) if row else ""
-                    figures.append(figure_of(one, row, name, key) if one and row else DASH)
-            cells.append((f"{_solution(variant)} ({choice})", label, *figures))
-        heads = [f"{category} {key}" for category in found for key in ("mean", "median")]
-        if cells:
-            tables.append(Table(f"Solutions, {label}", ("", "protocol", *heads), tuple(cells)))
-    return tables
+    return [table for label in labels if (table := _solutions(runs, label)).rows]
 
 
-def _solution(variant: str) -> str:
-    return "Sol 1" if variant == "s1" else f"Sol 2, {variant.removeprefix('s2-')}"
+def _solutions(runs: Runs, label: str) -> Table:
+    found: dict[tuple[str, str], dict[str, Cell]] = {}
+    columns = []
+    for category, metrics in runs.items():
+        for one in metrics["protocols"]:
+            if one["label"] == label:
+                columns += [f"{category} {key}" for key in ("mean", "median")]
+                for row in _of_networks(one):
+                    cells, metric = (
+                        found.setdefault((row["variant"], row["choice"]), {}),
+                        next(iter(row["metrics"])),
+                    )
+                    cells |= {
+                        f"{category} {key}": figure_of(one, row, metric, key) for key in ("mean", "median")
+                    }
+    rows = [
+        (f"{method_name(variant)} ({choice})", label, *(cells.get(column, DASH) for column in columns))
+        for (variant, choice), cells in sorted(found.items())
+    ]
+    return Table(f"Solutions, {label}", ("", "protocol", *columns), tuple(rows))
 
 
-def _of_networks(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _of_networks(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Rows of networks on test shapes from easy views, fixed or random."""
     return [
         row
-        for row in rows
+        for row in one["rows"]
         if row["method"] == row["variant"]
         and (row["part"], row["level"]) == ("test", "easy")
         and row["choice"] in SHOWN

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from t3d.datasets.formats import read_json, read_npz
+from t3d.datasets.meshes import read_ply
 from t3d.datasets.splits import evenly
-from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label_agreement, lattice, overlap
+from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label_agreement
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.report.figures import SERIES
-from t3d.report.gallery import ANGLES
-from t3d.report.pictures import around, draw, place_colors, warped
+from t3d.report.pictures import ANGLES, Tile, around, place_colors, tile, warped
 from t3d.report.sections import Section, section
-from t3d.report.strip import Tile
 
 if TYPE_CHECKING:
     from t3d.models.network import Floats, Network
@@ -29,12 +29,8 @@ PARTS = dict(
 )
 """Colours of parts, in turn, by what they are called."""
 
-GRID = 32
-"""Cells of the box [-1, 1]^3 along each axis at which insides are compared."""
-
-
-WAYS = ("through the template", "in the unit frame")
-"""Where a point's counterpart on another shape is looked for: the nearest one there."""
+WAYS = {"through the template": "warped", "in the unit frame": "still"}
+"""Where a point's counterpart on another shape is looked for, the nearest one there: places of a `Member`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +51,6 @@ def read_members(
     meshes: Mapping[str, Path], labels: Mapping[str, Path], codes: Mapping[str, "Floats"], network: "Network"
 ) -> tuple[list[Member], list[str]]:
     """Shapes from their `mesh` and `labels` folders, and the names that their labels are places in."""
-    from t3d.datasets.formats import read_json, read_npz
-
     named = {shape: read_json(labels[shape] / "parts.json") for shape in meshes}
     names = sorted({name for some in named.values() for name in some})
     members = []
@@ -69,19 +63,9 @@ def read_members(
     return members, names
 
 
-def read_template(folder: Path) -> Mesh | None:
-    """The template in its folder, if it has a surface."""
-    from t3d.datasets.meshes import read_ply
-
-    path = folder / "template.ply"
-    return read_ply(path) if path.exists() else None
-
-
 def read_fine(folder: Path) -> Mesh:
     """The mesh of a `mesh` folder, its faces divided until edges are short enough to be coloured."""
     from trimesh.remesh import subdivide_to_size
-
-    from t3d.datasets.meshes import read_ply
 
     mesh = read_ply(folder / "mesh.ply")
     vertices, faces = subdivide_to_size(mesh.vertices, mesh.faces, EDGE, max_iter=20)
@@ -92,40 +76,44 @@ def read_fine(folder: Path) -> Mesh:
 class Artist:
     """Draws shapes of a network in the colours of its template, pictures `size` pixels wide.
 
-    template: its mesh, None where it has no surface; its box has all colours, what is beyond is clamped.
-    resolution: cells along each axis where surfaces have to be found.
+    template, mean: the network's meshes, None where there is no surface; the template's box has all colours,
+    what is beyond is clamped. resolution: cells along each axis where surfaces have to be found.
     """
 
     network: "Network"
     template: Mesh | None
+    mean: Mesh | None
     size: int
     resolution: int
 
-    def draw(self, caption: str, mesh: Mesh, colors: NDArray[np.uint8]) -> Tile:
-        """A mesh from the front in colours (V, 3)."""
-        return Tile(caption, draw(mesh, around(*ANGLES[0], self.size), colors))
+    def tile(self, caption: str, mesh: Mesh | None, places: NDArray[np.floating] | None = None) -> Tile:
+        """A mesh from the front, coloured by the places (V, 3) of its vertices on the template: their own,
+        unless others are given.
+        """
+        if mesh is None:
+            return Tile(caption, None, "no surface")
+        return self._drawn(caption, mesh, self.colors(mesh.vertices if places is None else places))
+
+    def _drawn(self, caption: str, mesh: Mesh, colors: NDArray[np.uint8]) -> Tile:
+        return tile(caption, mesh, around(*ANGLES[0], self.size), colors)
 
     def colors(self, places: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Colours (N, 3) of places (N, 3) in the template's frame."""
         low, high = bounds(self.template) if self.template else (-np.ones(3), np.ones(3))
         return place_colors(2 * (places - low) / (high - low) - 1)
 
-    def tile(self, caption: str, mesh: Mesh | None, code: "Floats | None" = None) -> Tile:
-        """A mesh coloured by where on the template its code warps it to; without a code, by where it is."""
-        if mesh is None:
-            return Tile(caption, None, "no surface")
-        places = mesh.vertices if code is None else warped(mesh, self.network, code)
-        return self.draw(caption, mesh, self.colors(places))
+    def warped(self, caption: str, mesh: Mesh | None, code: "Floats") -> Tile:
+        """A mesh coloured by where on the template its code warps it to."""
+        return self.tile(caption, mesh, None if mesh is None else warped(mesh, self.network, code))
 
     def steps(self, member: Member) -> list[Tile]:
         """A shape, the same at the four supervised steps of its warp, colours following, and the template."""
-        vertices = member.mesh.vertices
+        vertices, faces = member.mesh.vertices, member.mesh.faces
         stages = [stage.astype(np.float64) for stage in self.network.warp_steps(vertices, member.code)]
         every = self.network.steps // len(stages)
-        captions = [member.shape, *(f"step {every * (index + 1)}" for index in range(len(stages)))]
-        moved = zip(captions, [vertices, *stages], strict=True)
-        colors = self.colors(stages[-1])
-        tiles = [self.draw(name, Mesh(places, member.mesh.faces), colors) for name, places in moved]
+        tiles = [self.tile(member.shape, member.mesh, stages[-1])]
+        for number, places in enumerate(stages, start=1):
+            tiles.append(self.tile(f"step {every * number}", Mesh(places, faces), stages[-1]))
         return [*tiles, self.tile("template", self.template)]
 
     def transfer(self, source: Member, target: Member) -> list[Tile]:
@@ -139,7 +127,7 @@ class Artist:
             (f"parts of {target.shape}", target.mesh, target.still, vertices),
         ]
         return [
-            self.draw(caption, mesh, _paint(placed)[counterparts(placed, places)])
+            self._drawn(caption, mesh, _paint(placed)[counterparts(placed, places)])
             for caption, mesh, placed, places in carried
         ]
 
@@ -148,43 +136,32 @@ class Artist:
         for share in np.linspace(0, 1, 7):
             code = ((1 - share) * one.code + share * other.code).astype(np.float32)
             caption = {0.0: one.shape, 1.0: other.shape}.get(float(share), f"{share:.0%}")
-            yield self.tile(caption, self._surface([code]), code)
+            yield self.warped(caption, self._surface(code), code)
 
-    def means(self, members: Sequence[Member]) -> list[Tile]:
-        """The template, the shape of the mean code, and that of the mean of the members' distances."""
-        code = self.network.mean_code
-        mean = self._surface([one.code for one in members])
-        return [
-            self.tile("template", self.template),
-            self.tile("mean code", self._surface([code]), code),
-            self.tile("mean of shapes", mean),
-        ]
-
-    def pictures(
-        self, members: Sequence[Member], shown: int, sheet: Mapping[str, Path], codes: Mapping[str, "Floats"]
-    ) -> Iterator[tuple[str, list[list[Tile]]]]:
-        """Name and rows of tiles of each picture, with `shown` members or pairs of them.
-
-        sheet: `mesh` folders of the shapes shown together; codes: theirs.
-        """
-        pairs = list(zip(members, members[len(members) // 2 :], strict=False))
-        together = [self.tile(one, read_fine(folder), codes[one]) for one, folder in sheet.items()]
-        yield "sheet", [[self.tile("template", self.template), *together]]
-        yield "steps", [self.steps(one) for one in evenly(members, shown)]
-        yield "transfer", [self.transfer(*pair) for pair in evenly(pairs, shown)]
-        yield "mean", [self.means(members)]
-        yield "between", [list(self.between(*pair)) for pair in evenly(pairs, 2)]
-
-    def _surface(self, codes: Sequence["Floats"]) -> Mesh | None:
-        """Where the mean of the codes' distances is zero; None: nowhere."""
+    def _surface(self, code: "Floats") -> Mesh | None:
         from t3d.geometry.isosurface import NoSurface, extract
 
         try:
-            return extract(
-                lambda at: np.mean([self.network.sdf(at, code) for code in codes], axis=0), self.resolution
-            )
+            return extract(lambda at: self.network.sdf(at, code), self.resolution)
         except NoSurface:
             return None
+
+    def pictures(
+        self, members: Sequence[Member], shown: int, sheet: Mapping[str, Path], codes: Mapping[str, "Floats"]
+    ) -> dict[str, list[list[Tile]]]:
+        """Rows of tiles of each picture by its name, with `shown` members or pairs of them.
+
+        sheet: `mesh` folders of the shapes shown together, after template and mean; codes: theirs.
+        """
+        pairs = list(zip(members, members[len(members) // 2 :], strict=False))
+        together = [self.warped(one, read_fine(folder), codes[one]) for one, folder in sheet.items()]
+        mean = self.warped("mean code", self.mean, self.network.mean_code)
+        return {
+            "sheet": [[self.tile("template", self.template), mean, *together]],
+            "steps": [self.steps(one) for one in evenly(members, shown)],
+            "transfer": [self.transfer(*pair) for pair in evenly(pairs, shown)],
+            "between": [list(self.between(*pair)) for pair in evenly(pairs, 2)],
+        }
 
 
 def _paint(placed: Placed) -> NDArray[np.uint8]:
@@ -195,35 +172,15 @@ def _paint(placed: Placed) -> NDArray[np.uint8]:
     return np.where(placed.labels[:, None] < 0, np.uint8(225), palette[placed.labels % len(palette)])
 
 
-def overlaps(codes: Sequence["Floats"], network: "Network") -> list[dict[str, Any]]:
-    """How much the template, and what else may stand for all shapes, share with it and with each shape."""
-    points = lattice(GRID)
-    each, template = [network.sdf(points, code) for code in codes], network.template_sdf(points)
-    means = {"mean code": network.sdf(points, network.mean_code), "mean of shapes": np.mean(each, axis=0)}
-    return [
-        {
-            "shape": name,
-            "IoU with the template": overlap(values, template),
-            "mean IoU with the shapes": float(np.mean([overlap(values, one) for one in each])),
-            "shapes": len(each),
-        }
-        for name, values in {"template": template, **means}.items()
-    ]
-
-
 def pair_rows(members: Sequence[Member]) -> list[dict[str, Any]]:
     """Two rows for every ordered pair: what transfer through the template and in the unit frame come to."""
-    return [
-        {
-            "source": one.shape,
-            "target": other.shape,
-            "nearest point": way,
-            "label agreement": label_agreement(*pair),
-            "cycle error": cycle_error(*pair),
-        }
-        for one, other in permutations(members, 2)
-        for way, pair in zip(WAYS, ((one.warped, other.warped), (one.still, other.still)), strict=True)
-    ]
+    rows = []
+    for one, other in permutations(members, 2):
+        for way, name in WAYS.items():
+            pair = getattr(one, name), getattr(other, name)
+            figures = {"label agreement": label_agreement(*pair), "cycle error": cycle_error(*pair)}
+            rows.append({"source": one.shape, "target": other.shape, "nearest point": way, **figures})
+    return rows
 
 
 def pair_summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -238,11 +195,10 @@ def pair_summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return summary
 
 
-def sections(members: Sequence[Member], network: "Network", names: Sequence[str]) -> list[Section]:
-    """The sections of the stage's pictures with their tables; names: of the parts."""
-    pairs = zip(names, list(PARTS) * len(names), strict=False)
-    parts = ", ".join(f"{name} {color}" for name, color in pairs) or "without parts: its place there"
-    overlap_rows = overlaps([one.code for one in members], network)
-    tables = {"transfer": pair_summary(pair_rows(members)), "mean": overlap_rows}
-    names = ("sheet", "steps", "transfer", "mean", "between")
-    return [section("correspondence", one, f"{one}.png", tables.get(one, ()), parts) for one in names]
+def sections(pairs: Sequence[Mapping[str, Any]], names: Sequence[str], parts: Sequence[str]) -> list[Section]:
+    """The sections of the pictures named, with a table of what transfer between pairs comes to."""
+    colored = ", ".join(
+        f"{part} {color}" for part, color in zip(parts, list(PARTS) * len(parts), strict=False)
+    )
+    about, tables = colored or "without parts: its place there", {"transfer": pair_summary(pairs)}
+    return [section("correspondence", one, f"{one}.png", tables.get(one, ()), about) for one in names]

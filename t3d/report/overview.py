@@ -1,13 +1,13 @@
 """One page across the categories of a work folder: links to their reports, and their scores side by side."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from t3d.report.comparison import comparison_tables, solution_tables
+from t3d.datasets.formats import read_json
+from t3d.report.comparison import published_tables, solution_tables
 from t3d.report.page import render
 
 
@@ -27,12 +27,11 @@ def entry(work: Path, category: str, folders: tuple[Path, Path], procedural: boo
     report, scores = folders
     link = quote(report.relative_to(work).as_posix())
     picture = f"{link}/median.png" if (report / "median.png").exists() else ""
-    metrics = json.loads((scores / "metrics.json").read_text(encoding="utf-8"))
-    return Entry(category, f"{link}/report.html", picture, procedural, metrics)
+    return Entry(category, f"{link}/report.html", picture, procedural, read_json(scores / "metrics.json"))
 
 
 def overview_page(entries: Sequence[Entry]) -> str:
     """The page, to be written into the work folder."""
     runs = {one.category: one.metrics for one in entries}
-    own, everything = solution_tables(runs), comparison_tables(runs)
-    return render("overview.html", entries=entries, own=own, published=everything[: -len(own) or None])
+    own, published = solution_tables(runs), published_tables(runs)
+    return render("overview.html", entries=entries, own=own, published=published)

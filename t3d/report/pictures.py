@@ -6,6 +6,8 @@ Pictures are (H, W, 4) uint8 arrays with straight alpha, so that they sit on lig
 import base64
 import io
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,18 +24,42 @@ if TYPE_CHECKING:
 Picture = NDArray[np.uint8]
 """(H, W, 4) uint8: red, green, blue, opacity."""
 
+Color = tuple[int, int, int] | NDArray[np.uint8]
+"""One colour, or those (V, 3) of a mesh's vertices."""
+
 MADE = (104, 155, 214)
 """Colour of what a network made."""
 
 TRUE = (196, 194, 188)
 """Colour of what is given: ground truth."""
 
+ANGLES = ((-35.0, 22.0), (145.0, 22.0))
+"""Azimuth and elevation in degrees of pictures of a mesh alone: from the front, from behind."""
+
 CELL = 1 / 50
 """Side of the cells in which vertices share one shift of the warp, in unit-frame lengths."""
 
 
-def draw(mesh: Mesh, camera: Camera, color: tuple[int, int, int] | NDArray[np.uint8] = TRUE) -> Picture:
-    """Picture of a mesh in one colour, or in (V, 3) colours of its vertices; mesh and camera in one frame."""
+@dataclass(frozen=True)
+class Tile:
+    """One picture of several, or none where there is nothing to draw; `note` then says why.
+
+    solid: the same thing to be turned, where the page can show it (`viewer.solid`).
+    """
+
+    caption: str
+    picture: Picture | None
+    note: str = ""
+    solid: Mapping[str, str] | None = None
+
+
+def tile(caption: str, mesh: Mesh | None, camera: Camera, color: Color = TRUE, note: str = "") -> Tile:
+    """A mesh drawn by a camera of its frame; without a mesh the note, or that there is no surface."""
+    return Tile(caption, draw(mesh, camera, color)) if mesh else Tile(caption, None, note or "no surface")
+
+
+def draw(mesh: Mesh, camera: Camera, color: Color = TRUE) -> Picture:
+    """Picture of a mesh; mesh and camera in one frame."""
     from t3d.geometry.raycast import Renderer, plain
 
     image = Renderer(plain(mesh, color)).render(camera)
@@ -51,35 +77,19 @@ def cut_out(rgb: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Picture:
     return np.concatenate([color, coverage[..., None]], axis=-1)
 
 
-def on_white(picture: Picture) -> NDArray[np.uint8]:
-    """The picture composited over white: (H, W, 3) uint8."""
-    alpha = picture[..., 3:].astype(np.float64) / 255
-    return (picture[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
-
-
-def input_image(views: Path, view: str) -> NDArray[np.uint8]:
-    """A rendered view such as `easy/30` of a `views` folder, as the network sees it: (H, W, 3) on white."""
-    return read_rgb(views / f"{view}.png")
-
-
 def input_view(views: Path, view: str) -> Picture:
-    """The same view without its white background."""
-    level, number = _split(view)
+    """A rendered view such as `easy/30` of a `views` folder, without its white background."""
+    level, number = view.split("/")
     with np.load(views / "masks.npz") as masks:
-        return cut_out(input_image(views, view), masks[level][number])
+        return cut_out(read_rgb(views / f"{view}.png"), masks[level][int(number)])
 
 
 def view_camera(views: Path, view: str, size: int) -> Camera:
     """Camera of a rendered view in the unit frame, for pictures `size` pixels wide."""
     from t3d.datasets.cameras import read_cameras
 
-    level, number = _split(view)
-    return resized(read_cameras(views / "cameras.json")[level][number], size)
-
-
-def _split(view: str) -> tuple[str, int]:
-    level, _, number = view.partition("/")
-    return level, int(number)
+    level, number = view.split("/")
+    return resized(read_cameras(views / "cameras.json")[level][int(number)], size)
 
 
 def around(azimuth: float, elevation: float, size: int) -> Camera:
@@ -125,3 +135,22 @@ def data_uri(picture: Picture) -> str:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "WEBP", quality=88, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def sheet(tiles: Sequence[Tile], size: int, columns: int = 0) -> NDArray[np.uint8]:
+    """The tiles in rows of `columns` (0: one row) on white, their captions below: (H, W, 3)."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    columns = columns or len(tiles)
+    high = size + max(size // 8, 16)
+    image = Image.new("RGB", (size * columns, high * -(-len(tiles) // columns)), "white")
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(max(10, size // 16))
+    for number, one in enumerate(tiles):
+        left, top = number % columns * size, number // columns * high
+        if one.picture is not None:
+            picture = Image.fromarray(one.picture).convert("RGBA")
+            picture = picture.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=1.0)
+            image.paste(picture, (left, top), picture)
+        pen.text((left + size / 2, top + size / 2), one.note, "#444444", font, anchor="mm")
+        pen.text((left + size / 2, top + size + size // 32), one.caption, "#444444", font, anchor="ma")
+    return np.asarray(image)

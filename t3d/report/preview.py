@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t3d.geometry.mesh import Mesh
-from t3d.report.gallery import ANGLES
-from t3d.report.pictures import MADE, Picture, around, draw
-from t3d.report.strip import Tile, strip_png
+from t3d.report.pictures import ANGLES, MADE, Picture, Tile, around, sheet, tile
 
 if TYPE_CHECKING:
     from t3d.models.prediction import Prediction
@@ -29,7 +27,7 @@ def preview(made: "Prediction") -> list[Tile]:
 def sides(mesh: Mesh) -> list[Tile]:
     """A mesh of the unit frame from the front and from behind."""
     named = zip(("mesh, front", "mesh, back"), ANGLES, strict=True)
-    return [Tile(name, draw(mesh, around(*angle, SIZE), MADE)) for name, angle in named]
+    return [tile(name, mesh, around(*angle, SIZE), MADE) for name, angle in named]
 
 
 def _square(rgb: NDArray[np.uint8]) -> Picture:
@@ -44,13 +42,12 @@ def write_prediction(made: "Prediction", stem: Path, suffix: str = ".ply") -> di
 
     suffix: of a format that `write_mesh` writes. Without a surface there is no mesh file.
     """
-    from PIL import Image
-
+    from t3d.datasets.images import write_png
     from t3d.datasets.meshes import write_mesh
 
     seen, drawn, mesh = (stem.with_name(stem.name + end) for end in (".seen.png", ".preview.png", suffix))
-    Image.fromarray(np.concatenate(list(made.seen), axis=1)).save(seen)
-    drawn.write_bytes(strip_png(preview(made), SIZE))
+    write_png(seen, np.concatenate(list(made.seen), axis=1))
+    write_png(drawn, sheet(preview(made), SIZE))
     mesh.unlink(missing_ok=True)  # of an earlier network
     if made.mesh:
         write_mesh(mesh, made.mesh)

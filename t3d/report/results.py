@@ -1,12 +1,13 @@
 """From scores of shapes to the figures of a method: counts, statistics, comparisons, files."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from t3d import __version__
 from t3d.datasets.formats import write_json
@@ -14,7 +15,7 @@ from t3d.geometry.frames import FRAMES
 from t3d.geometry.metrics import f_score, median_interval
 from t3d.geometry.protocols import FAILURES, Metric, Protocol
 from t3d.report.summary import ANY, FAILED, LABELS, NO_TRUTH, OK, Score, write_scores
-from t3d.report.tables import Table, latex, markdown
+from t3d.report.tables import METHODS, Table, latex, markdown
 
 SAME = 0.02
 """Boxes whose sizes and places differ by less, in median, are taken to be of one frame."""
@@ -27,8 +28,8 @@ DROPPED = "DROPPED from mean, median and interval: not comparable with any table
 COUNTS = {"evaluated": OK, "failed": FAILED, "no_ground_truth": NO_TRUTH}
 """Status that is counted under a name; their sum is `expected`."""
 
-BASELINES = ("template", "mean-code", "retrieval", "oracle-retrieval", "oracle-code")
-"""What networks are compared with, shape by shape."""
+Groups = Mapping[tuple[str, ...], Sequence[Score]]
+"""Scores by `Score.group`."""
 
 
 def summarise(
@@ -42,8 +43,9 @@ def summarise(
     found = []
     for protocol in protocols:
         mine = [one for one in scores if one.protocol == protocol.name]
-        figures = _figures(protocol, mine, seed, RESAMPLES, drop)
-        found.append({**_header(protocol, mine, given, drop), **figures})
+        views = len(mine) / max(len({one.shape for one in mine}), 1)
+        figures = _figures(protocol, mine, (seed, RESAMPLES), drop)
+        found.append({**_header(protocol, mine, given, drop, views), **figures})
     return {
         "t3d": __version__,
         "seed": seed,
@@ -60,16 +62,16 @@ def compare(
 
     Failures are in mean and median, with their penalty. Rows are in the order of their first score.
     """
-    found = []
+    found, draws = [], (seed, resamples)
     for protocol in protocols:
         mine = [one for one in scores if one.protocol == protocol.name]
         groups = grouped(mine)
         rows = [
-            dict(zip(LABELS, group, strict=True)) | _figures(protocol, members, seed, resamples)
+            dict(zip(LABELS, group, strict=True)) | _figures(protocol, members, draws)
             for group, members in groups.items()
         ]
-        paired = comparisons(groups, protocol.metrics[0], seed, resamples)
-        found.append({**_header(protocol, mine, (), False, views=1), "rows": rows, "comparisons": paired})
+        paired = comparisons(groups, protocol.metrics[0], draws)
+        found.append({**_header(protocol, mine, (), False, 1), "rows": rows, "comparisons": paired})
     return {"t3d": __version__, "protocols": found}
 
 
@@ -82,46 +84,41 @@ def grouped(scores: Iterable[Score]) -> dict[tuple[str, ...], list[Score]]:
 
 
 def _header(
-    protocol: Protocol, scores: Sequence[Score], given: Sequence[str], drop: bool, views: float = 0
+    protocol: Protocol, scores: Sequence[Score], given: Sequence[str], drop: bool, views: float
 ) -> dict[str, Any]:
-    """What figures of a protocol mean. views: per shape; 0: as many as there are scores."""
-    approximate = _approximations(protocol, scores, given, views)
+    """What figures of a protocol mean, and why they are not what its source would have printed. views: per
+    shape.
+    """
+    doubts = []
+    if protocol.needs and protocol.needs not in given:
+        doubts.append(f"ground truth is not the protocol's own (--gt-{protocol.needs})")
+    if protocol.views and views != protocol.views:
+        doubts.append(f"{views:.3g} views per shape instead of {protocol.views}")
+    thin = Counter(side for one in scores for side in one.thin)
+    doubts += [f"{count} {side} are clouds of another size" for side, count in thin.items()]
     return {
         "protocol": protocol.name,
         "version": protocol.version,
-        "label": protocol.label.replace(protocol.name, f"{protocol.name}~" if approximate else protocol.name),
-        "approximate": approximate,
+        "label": protocol.label.replace(protocol.name, f"{protocol.name}~" if doubts else protocol.name),
+        "approximate": doubts,
         "definition": asdict(protocol),
         "frame": FRAMES[protocol.frame][1],
         "failures": DROPPED if drop else f"counted as {FAILURES}",
     }
 
 
-def _approximations(
-    protocol: Protocol, scores: Sequence[Score], given: Sequence[str], views: float
-) -> list[str]:
-    """Why figures are not what the protocol's source would have printed."""
-    found = []
-    if protocol.needs and protocol.needs not in given:
-        found.append(f"ground truth is not the protocol's own (--gt-{protocol.needs})")
-    views = views or len(scores) / max(len({one.shape for one in scores}), 1)
-    if protocol.views and views != protocol.views:
-        found.append(f"{views:.3g} views per shape instead of {protocol.views}")
-    thin = Counter(side for one in scores for side in one.thin)
-    return found + [f"{count} {side} are clouds of another size" for side, count in thin.items()]
-
-
 def _figures(
-    protocol: Protocol, scores: Sequence[Score], seed: int, resamples: int, drop: bool = False
+    protocol: Protocol, scores: Sequence[Score], draws: tuple[int, int], drop: bool = False
 ) -> dict[str, Any]:
-    """Counts, in predictions, and statistics of one method. expected: the sum of the three others."""
+    """Counts, in predictions, and statistics of one method. expected: the sum of the three others. draws: of
+    the intervals, seed and number of samples.
+    """
     return {
         "shapes": len({one.shape for one in scores}),
         "expected": len(scores),
         **{name: sum(one.status == status for one in scores) for name, status in COUNTS.items()},
         "metrics": {
-            metric.name: _metric(protocol, metric, scores, (seed, resamples), drop)
-            for metric in protocol.metrics
+            metric.name: _metric(protocol, metric, scores, draws, drop) for metric in protocol.metrics
         },
     }
 
@@ -130,25 +127,28 @@ def _metric(
     protocol: Protocol, metric: Metric, scores: Sequence[Score], draws: tuple[int, int], drop: bool
 ) -> dict[str, Any]:
     """Statistics over shapes, each shape being the mean over its views; None where some have no value."""
-    known = list(by_shape(scores, metric.name, drop).values())
+    known, evaluated = (list(by_shape(scores, metric.name, dropped).values()) for dropped in (drop, True))
     floors = [one.floors[metric.name] for one in scores if metric.name in one.floors]
-    seed, resamples = draws
-    evaluated = list(by_shape(scores, metric.name, drop=True).values())
-    found: dict[str, Any] = {
-        "mean_evaluated": float(np.mean(evaluated)) if evaluated else None,
-        "median_evaluated": float(np.median(evaluated)) if evaluated else None,
-        "mean": float(np.mean(known)) if known else None,
-        "median": float(np.median(known)) if known else None,
-        "interval_median": median_interval(known, np.random.default_rng(seed), resamples)
-        if metric.shown
-        else None,
-    }
+    mean, rng = _mean(known), np.random.default_rng(draws[0])
     if protocol.f_of_means and metric.kind == "f" and known:
         parts = (by_shape(scores, Metric(kind, at=metric.at).name, drop) for kind in ("precision", "recall"))
-        found["mean"] = f_score(*(float(np.mean(list(part.values()))) for part in parts))
-    found["floor"] = float(np.mean(floors)) if floors else None
-    kept = {"factor": metric.factor, "shown": metric.shown, "higher_is_better": metric.higher_is_better}
-    return found | kept
+        mean = f_score(*(float(np.mean(list(part.values()))) for part in parts))
+    return {
+        "mean": mean,
+        "median": _mean(known, np.median),
+        "mean_evaluated": _mean(evaluated),
+        "median_evaluated": _mean(evaluated, np.median),
+        "interval_median": median_interval(known, rng, draws[1]) if metric.shown else None,
+        "floor": _mean(floors),
+        "factor": metric.factor,
+        "shown": metric.shown,
+        "higher_is_better": metric.higher_is_better,
+    }
+
+
+def _mean(values: ArrayLike, of: Callable[..., Any] = np.mean) -> float | None:
+    """Their mean, or median; None of nothing."""
+    return float(of(values)) if np.size(values) else None
 
 
 def by_shape(scores: Iterable[Score], name: str, drop: bool = False) -> dict[str, float]:
@@ -163,9 +163,7 @@ def by_shape(scores: Iterable[Score], name: str, drop: bool = False) -> dict[str
     return {shape: float(np.mean(of_shape)) for shape, of_shape in values.items()}
 
 
-def comparisons(
-    groups: Mapping[tuple[str, ...], Sequence[Score]], metric: Metric, seed: int, resamples: int
-) -> list[dict[str, Any]]:
+def comparisons(groups: Groups, metric: Metric, draws: tuple[int, int]) -> list[dict[str, Any]]:
     """Every network against the others and against its baselines, shape by shape, for one metric.
 
     median_difference: median over shapes of the network's value minus the other's, raw; interval: 95 %, over
@@ -175,34 +173,26 @@ def comparisons(
     networks = [group for group in groups if group[0] == group[1]]
     for method, variant, part, level, choice in networks:
         others = [(other, other, part, level, choice) for other, *_ in networks if other > method]
-        others += [(name, variant, part, level, choice) for name in BASELINES]
-        others += [(name, who, part, ANY, ANY) for name in BASELINES for who in (variant, "")]
+        others += [(name, variant, part, level, choice) for name in METHODS]
+        others += [(name, who, part, ANY, ANY) for name in METHODS for who in (variant, "")]
         mine = by_shape(groups[method, variant, part, level, choice], metric.name)
         for other in dict.fromkeys(others):
             if other in groups:
-                labels = {
-                    "method": method,
-                    "against": other[0],
-                    "part": part,
-                    "level": level,
-                    "choice": choice,
-                }
+                labels = {"method": method, "against": other[0]}
+                labels |= {"part": part, "level": level, "choice": choice}
                 theirs = by_shape(groups[other], metric.name)
-                pairs = [(value, theirs[shape]) for shape, value in mine.items() if shape in theirs]
-                found.append(labels | _paired(metric, pairs, seed, resamples))
+                differences = [value - theirs[shape] for shape, value in mine.items() if shape in theirs]
+                found.append(labels | _paired(metric, np.array(differences), draws))
     return found
 
 
-def _paired(
-    metric: Metric, pairs: Sequence[tuple[float, float]], seed: int, resamples: int
-) -> dict[str, Any]:
-    differences = np.array([mine - theirs for mine, theirs in pairs])
+def _paired(metric: Metric, differences: NDArray[np.float64], draws: tuple[int, int]) -> dict[str, Any]:
     better = differences > 0 if metric.higher_is_better else differences < 0
     return {
-        "shapes": len(pairs),
-        "median_difference": float(np.median(differences)) if pairs else None,
-        "interval": median_interval(differences, np.random.default_rng(seed), resamples),
-        "better_share": float(np.mean(better)) if pairs else None,
+        "shapes": len(differences),
+        "median_difference": _mean(differences, np.median),
+        "interval": median_interval(differences, np.random.default_rng(draws[0]), draws[1]),
+        "better_share": _mean(better),
     }
 
 

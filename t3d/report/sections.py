@@ -7,7 +7,7 @@ report and the gallery read them back.
 import csv
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from t3d.datasets.formats import read_json
 from t3d.report.figures import themed
-from t3d.report.pictures import data_uri
+from t3d.report.pictures import Picture
 
 SECTIONS = "sections.json"
 
@@ -39,41 +39,37 @@ def section(part: str, name: str, file: str, rows: Rows = (), about: str = "") -
     return Section(words["title"].format(about), {file: words["text"].format(about)}, rows)
 
 
-def write_sections(folder: Path, sections: Sequence[Section]) -> None:
-    """Write `sections.json`, and each table as CSV named like the section's first figure, which is there."""
+def write_sections(folder: Path, sections: Sequence[Section]) -> dict[str, Rows]:
+    """Write `sections.json`, and each table as CSV named like the section's first figure, which is there;
+    the tables by title.
+    """
     text = json.dumps([asdict(section) for section in sections], indent=1)  # columns keep their order
     (folder / SECTIONS).write_text(text + "\n", encoding="utf-8")
-    for section in sections:
-        if section.rows:
-            write_table((folder / next(iter(section.figures))).with_suffix(".csv"), section.rows)
+    tables = [one for one in sections if one.rows]
+    for one in tables:
+        write_table((folder / next(iter(one.figures))).with_suffix(".csv"), one.rows)
+    return {one.title: list(one.rows) for one in tables}
 
 
-def inlined(folder: Path) -> list[tuple[Section, Mapping[str, str]]]:
-    """The sections that a stage left in its folder, each with the figures as elements for a page, by name.
-
-    SVG as it is, in the page's colours; pictures as inline images that their caption describes.
+def inlined(folder: Path) -> list[tuple[Section, Mapping[str, str | Picture]]]:
+    """The sections that a stage left in its folder, each with its figures by name: charts as `<svg>` elements
+    in the page's colours, and pictures.
     """
     sections = [Section(**values) for values in read_json(folder / SECTIONS)]
-    return [(one, {name: _element(folder / name, one.title) for name in one.figures}) for one in sections]
+    return [(one, {name: _figure(folder / name) for name in one.figures}) for one in sections]
 
 
-def _element(path: Path, title: str) -> str:
-    from html import escape
-
+def _figure(path: Path) -> str | Picture:
     from PIL import Image
 
     if path.suffix == ".svg":
-        return (
-            f'<div role="img" aria-label="{escape(title)}">{themed(path.read_text(encoding="utf-8"))}</div>'
-        )
+        return themed(path.read_text(encoding="utf-8"))
     with Image.open(path) as image:
-        source = data_uri(np.asarray(image.convert("RGBA")))
-        return f'<img src="{source}" alt="{escape(title)}" width="{image.width}" height="{image.height}">'
+        return np.asarray(image.convert("RGBA"))
 
 
-def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def write_table(path: Path, rows: Rows) -> None:
     """Rows of plain values as CSV, columns in the order of the first row's; None is left empty."""
-    rows = list(rows)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()

@@ -4,6 +4,7 @@ import csv
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,18 +117,16 @@ def subjects(
     load: gives its body, and the protocols' own points and surface (`evaluation.truth`). floors: whether to
     measure noise floors. Points are the same whichever other shapes, predictions and protocols there are.
     """
-    try:
-        body, points, remeshed = load()
-    except Exception as error:
-        return [Subject(one, shape, seed, None, reason_of(error), {}) for one in protocols]
-    made = []
+    made, loaded = [], cache(load)
     for one in protocols:
+        reason, true, known = "", None, {}
         try:
+            body, points, remeshed = loaded()
             true = truth(one, body, _generator(seed, "truth", one, shape), points, remeshed)
             known = floor(one, true, _generator(seed, "floor", one, shape)) if floors else {}
-            made.append(Subject(one, shape, seed, true, "", known))
         except Exception as error:
-            made.append(Subject(one, shape, seed, None, reason_of(error), {}))
+            reason, true = reason_of(error), None
+        made.append(Subject(one, shape, seed, true, reason, known))
     return made
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from t3d.errors import UsageError
 
 DASH = "–"
@@ -19,7 +21,7 @@ METHODS = {
 }
 CHOICES = {"fix": "fixed view", "rnd": "random view", "all": "all views", "any": DASH}
 PARTS = {"test": "test shapes", "train": "training shapes"}
-COUNTS = ("evaluated", "failed", "no_ground_truth")
+COUNTS = ("expected", "evaluated", "failed", "no_ground_truth")
 STATISTICS = {"mean": "mean", "median": "median", "95 % of median": "interval_median"}
 
 _LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", DASH: "--", "×": r"$\times$"}
@@ -52,19 +54,8 @@ def rescaled(figure: Figure, scale: float, power: int) -> Figure:
     Exact for scales that all shapes share, such as 0.57 between Pixel2Mesh's lengths and ShapeNet's; a scale
     of each shape's own cannot be applied to a mean.
     """
-    return _converted(figure, scale**power, f"lengths × {scale:g}")
-
-
-def halved(figure: Figure) -> Figure:
-    """The mean of two directions from their sum; its column says so. Exact."""
-    return _converted(figure, 0.5, "half")
-
-
-def _converted(figure: Figure, by: float, how: str) -> Figure:
-    value = figure.value
-    if value is not None:
-        value = [one * by for one in value] if isinstance(value, Sequence) else value * by
-    return replace(figure, value=value, protocol=f"{figure.protocol}, {how}")
+    value = None if figure.value is None else np.multiply(figure.value, scale**power).tolist()
+    return replace(figure, value=value, protocol=f"{figure.protocol}, lengths × {scale:g}")
 
 
 Cell: TypeAlias = str | int | Figure
@@ -128,21 +119,12 @@ def markdown(table: Table) -> str:
 
 def latex(table: Table) -> str:
     """The table for a LaTeX document that loads `booktabs`."""
-    head, *body = [" & ".join(map(_escaped, row)) + r" \\" for row in (table.headers(), *table.texts())]
+    head, *body = (" & ".join(map(_escaped, row)) + r" \\" for row in (table.headers(), *table.texts()))
     caption = _escaped(" ".join((table.title + ".", *table.notes)))
-    lines = [
-        r"\begin{table}",
-        rf"\caption{{{caption}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}",
-        r"\toprule",
-        head,
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+    rows = "\n".join((r"\toprule", head, r"\midrule", *body, r"\bottomrule"))
+    columns = "l" + "r" * (len(table.columns) - 1)
+    inner = f"\\begin{{tabular}}{{{columns}}}\n{rows}\n\\end{{tabular}}"
+    return f"\\begin{{table}}\n\\caption{{{caption}}}\n{inner}\n\\end{{table}}\n"
 
 
 def _escaped(text: str) -> str:
@@ -150,22 +132,18 @@ def _escaped(text: str) -> str:
 
 
 def result_tables(result: Mapping[str, Any]) -> list[Table]:
-    """Of `scores.json`: how much there was of each protocol, a row each; then a column per metric."""
-    counts = ("shapes", "expected", *COUNTS)
-    rows = [(one["label"], *(one[name] for name in counts)) for one in result["protocols"]]
-    coverage = Table("Coverage", ("protocol", *map(_spaced, counts)), tuple(rows))
-    return [coverage, *map(_result_table, result["protocols"])]
-
-
-def _result_table(one: Mapping[str, Any]) -> Table:
-    shown = {name: metric for name, metric in one["metrics"].items() if metric["shown"]}
-    rows: list[tuple[Cell, ...]] = [
-        (title, *(Figure(metric[key], one["label"], metric["factor"]) for metric in shown.values()))
-        for title, key in {**STATISTICS, "noise floor": "floor"}.items()
-    ]
-    counts = ", ".join(f"{one[name]} {_spaced(name)}" for name in ("expected", *COUNTS))
-    notes = (f"Frame: {one['frame']}. N: {counts}. Failures: {one['failures']}.", *_doubts(one))
-    return Table(one["label"], ("", *map(_arrow, shown.items())), tuple(rows), notes)
+    """Of `scores.json`: a table per protocol, a column per metric."""
+    tables = []
+    for one in result["protocols"]:
+        shown = {name: metric for name, metric in one["metrics"].items() if metric["shown"]}
+        rows: list[tuple[Cell, ...]] = [
+            (title, *(Figure(metric[key], one["label"], metric["factor"]) for metric in shown.values()))
+            for title, key in {**STATISTICS, "noise floor": "floor"}.items()
+        ]
+        counts = ", ".join(f"{one[name]} {_spaced(name)}" for name in COUNTS)
+        notes = (f"Frame: {one['frame']}. N: {counts}. Failures: {one['failures']}.", *_doubts(one))
+        tables.append(Table(one["label"], ("", *map(_arrow, shown.items())), tuple(rows), notes))
+    return tables
 
 
 def score_tables(metrics: Mapping[str, Any]) -> list[Table]:
@@ -186,7 +164,7 @@ def _score_table(one: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, 
             _method(row),
             view_of(row),
             *(figure_of(one, row, name, STATISTICS[title]) for name, title in columns),
-            *(row[name] for name in ("expected", *COUNTS)),
+            *(row[name] for name in COUNTS),
         )
         for row in rows
     ]
@@ -197,8 +175,14 @@ def _score_table(one: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, 
     if any(row["expected"] > row["shapes"] for row in rows):
         notes.append("A shape with several views counts once, with their mean; N are predictions.")
     title = f"{one['label']}, {PARTS[part]}"
-    counts = map(_spaced, ("expected", *COUNTS))
+    counts = map(_spaced, COUNTS)
     return Table(title, ("method", "view", *heads, *counts), tuple(cells), tuple(notes))
+
+
+def method_name(method: str) -> str:
+    """A method of a score file in words, a variant as the slides call it: Sol 1; Sol 2, simclr."""
+    solution = "Sol 1" if method == "s1" else f"Sol 2, {method.removeprefix('s2-')}"
+    return METHODS.get(method, solution)
 
 
 def figure_of(one: Mapping[str, Any], row: Mapping[str, Any], metric: str, key: str) -> Figure:

@@ -1,5 +1,6 @@
 """Curves of trainings for a page: of each phase of a network, and of several networks in one figure."""
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,16 @@ SHARES = {"retrieval": "shapes found again", "spread": "spread of embeddings"}
 NO_LOSS = frozenset(("epoch", "lr", "code_norm", "rank", *SHARES))
 """Columns of curve files that are no losses."""
 
-PHASES = {"codes": "Codes", "pretrain": "Pre-training"}
-"""What a network was built on, by the name of its curves' file."""
+PHASES = {"": "Network", "codes": "Codes", "pretrain": "Pre-training"}
+"""What is trained, by what follows `curves-` in the name of its curves' file."""
 
 
 def read_curves(path: Path) -> dict[str, NDArray[np.float64]]:
     """Columns of a `curves.csv` as (N,) arrays; what was not measured at a step is NaN."""
-    head, *lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [[float(cell) if cell else np.nan for cell in line.split(",")] for line in lines]
-    columns = np.array(rows, dtype=np.float64).reshape(len(rows), head.count(",") + 1).T
-    return dict(zip(head.split(","), columns, strict=True))
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        names, read = rows.fieldnames or (), list(rows)
+    return {name: np.array([float(row[name] or "nan") for row in read]) for name in names}
 
 
 def trainings(folder: Path, variant: str) -> list[dict[str, Any]]:
@@ -39,8 +40,7 @@ def trainings(folder: Path, variant: str) -> list[dict[str, Any]]:
 
 def _training(path: Path, variant: str) -> dict[str, Any]:
     """Figures of one `curves.csv`, or `curves-PHASE.csv` of what came before; none of a single line."""
-    phase = path.stem.partition("-")[2]
-    title = f"{PHASES.get(phase, phase or 'Network')} {variant}"
+    title = f"{PHASES[path.stem.partition('-')[2]]} {variant}"
     columns = read_curves(path)
     seconds, step = columns.pop("seconds", np.zeros(1)), columns["step"]
     losses = {LOSSES.get(name, name): values for name, values in columns.items() if name not in NO_LOSS}

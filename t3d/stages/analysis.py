@@ -1,6 +1,5 @@
-"""What the networks learned: codes and embeddings, invariance against the view, errors, sizes."""
+"""What the networks learned: codes and embeddings, errors by direction, sizes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,41 +19,48 @@ class Params:
     """Easy views of each."""
 
 
-@stage(per="set", version=1, command="analyze", files=("sections.json",))
+@stage(per="set", version=2, command="analyze", files=("sections.json",))
 def analysis(
     network: Annotated[Shapes, Variants()],
     codes: Annotated[Shapes, Variants("s1")],
     pretrain: Annotated[Shapes, Variants("s2")],
-    template: Annotated[Shapes, Variants()],
     views: Annotated[Parts, Each("train", "test")],
-    mesh: Annotated[Parts, Each("test")],
-    reconstructions: Annotated[Mapping[str, Parts], Each("test", variants=True)],
     scores: Path,
     *,
     out: Path,
     params: Params,
     train_seed: int,
 ) -> Facts:
-    """Draw codes and embeddings in the plane; measure retrieval, invariance, errors by view and by kind."""
-    from t3d.models.embeddings import shape_codes
+    """Draw codes and embeddings in the plane; measure retrieval, and errors by direction.
+
+    Embeddings of views are those of networks, and of encoders before and after contrastive pre-training.
+    Nothing can be compared with fewer than two unseen shapes.
+    """
+    import numpy as np
+
+    from t3d.models.embeddings import features, pretrained, shape_codes
     from t3d.models.network import load
     from t3d.report import analysis as report
-    from t3d.report.gallery import ShapeFolders
+    from t3d.report.sections import write_sections
     from t3d.report.summary import read_scores
 
     models = {name: load(folder) for name, folder in network.items()}
     train = report.several(views["train"], params.shapes)
-    unseen = report.several(views["test"], params.unseen)
-    known = {
-        name: shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
-        for name, model in models.items()
-    }
+    unseen = report.pictures(report.several(views["test"], params.unseen), params.views)
+    made = []
+    if len(unseen) > 1:
+        clouds = {name: np.stack([*map(model.encode, unseen)]) for name, model in models.items()}
+        for name, model in models.items():
+            known = shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
+            panels = report.code_panels(np.stack([*known.values()]), clouds[name].mean(1))
+            sizes = report.size_row(name, model, len(views["train"]))
+            made.append(report.write_figure(out, "codes", panels, [sizes], name))
+        made += report.cloud_sections(out, "codes", clouds)
+        if pretrain:
+            encoders = pretrained(pretrain, train_seed).items()
+            clouds = {who: np.stack([features(one, images) for images in unseen]) for who, one in encoders}
+            made += report.cloud_sections(out, "pre-training", clouds)
     scored = [one for one in read_scores(scores / "metrics.csv") if one.part == "test"]
-    folders = {name: ShapeFolders(views, mesh, reconstructions[name]) for name in models}
-    made = [
-        *report.code_sections(models, known, train, unseen, params.views),
-        *report.contrast_sections(pretrain, unseen, params.views, train_seed),
-        report.error_section(scored, views["test"], folders),
-        report.growth_section(models, len(views["train"])),
-    ]
-    return report.write(out, made)
+    rows = report.error_rows(scored, views["test"])
+    made.append(report.write_figure(out, "errors", report.error_panels(rows)))
+    return write_sections(out, made)

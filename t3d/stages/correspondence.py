@@ -18,7 +18,7 @@ class Params:
     shown: int = 3
     """Of those, how many are shown on their way to the template, and pairs that are shown."""
     between: int = 64
-    """Cells of the box [-1, 1]^3 along each axis for shapes between two codes and for the mean of shapes."""
+    """Cells of the box [-1, 1]^3 along each axis for shapes between two codes."""
     views: int = 8
     """Easy views over which the encoder's codes are averaged, where shapes have none of their own."""
     picture: int = 160
@@ -27,9 +27,9 @@ class Params:
 
 @stage(
     per="set",
-    version=1,
+    version=2,
     command="template",
-    files=("sections.json", "pairs.csv", "sheet.png", "steps.png", "transfer.png", "between.png", "mean.png"),
+    files=("sections.json", "pairs.csv", "sheet.png", "steps.png", "transfer.png", "between.png"),
 )
 def correspondence(
     network: Path,
@@ -43,25 +43,27 @@ def correspondence(
     params: Params,
 ) -> Facts:
     """Warp training shapes to the template, and carry points and labels of parts from one to another."""
+    from t3d.datasets.images import write_png
+    from t3d.datasets.meshes import read_ply
     from t3d.datasets.splits import evenly
     from t3d.models.embeddings import shape_codes
     from t3d.models.network import load
     from t3d.report import correspondence as report
+    from t3d.report.pictures import sheet
     from t3d.report.sections import write_sections, write_table
-    from t3d.report.strip import strip_png
 
-    model = load(network)
-    artist = report.Artist(model, report.read_template(template), params.picture, params.between)
+    model, paths = load(network), (template / "template.ply", template / "mean.ply")
+    standard, mean = (read_ply(path) if path.exists() else None for path in paths)
+    artist = report.Artist(model, standard, mean, params.picture, params.between)
     known = shape_codes(model, codes.get(""), views["train"], sorted(mesh["train"]), params.views)
     meshes = {shape: mesh["train"][shape] for shape in known if shape in labels["train"]}
     compared = {shape: meshes[shape] for shape in evenly(list(meshes), params.compared)}
-    members, names = report.read_members(compared, labels["train"], known, model)
-    sheet = {shape: meshes[shape] for shape in evenly(list(meshes), params.sheet)}
-    for name, rows in artist.pictures(members, params.shown, sheet, known):
-        columns = min(len(rows[0]), 8)
+    members, parts = report.read_members(compared, labels["train"], known, model)
+    together = {shape: meshes[shape] for shape in evenly(list(meshes), params.sheet)}
+    drawn = artist.pictures(members, params.shown, together, known)
+    for name, rows in drawn.items():
         tiles = [tile for row in rows for tile in row]
-        (out / f"{name}.png").write_bytes(strip_png(tiles, params.picture, columns))
-    made = report.sections(members, model, names)
-    write_table(out / "pairs.csv", report.pair_rows(members))
-    write_sections(out, made)
-    return {section.title: list(section.rows) for section in made if section.rows}
+        write_png(out / f"{name}.png", sheet(tiles, params.picture, min(len(rows[0]), 8)))
+    pairs = report.pair_rows(members)
+    write_table(out / "pairs.csv", pairs)
+    return write_sections(out, report.sections(pairs, list(drawn), parts))

@@ -58,8 +58,8 @@ def reconstructions(
     """
     from t3d.datasets.extraction import write_surface
     from t3d.datasets.formats import read_normalization, write_json
+    from t3d.datasets.images import read_rgb
     from t3d.models.network import load
-    from t3d.report.pictures import input_image
 
     model = load(network)
     transform = read_normalization(surface / "normalization.npz")
@@ -70,7 +70,7 @@ def reconstructions(
     if missing:
         choices["note"] = f"no view {params.view} is {' or '.join(missing)}: fix is the middle one there"
     for view in sorted({view for named in chosen.values() for some in named.values() for view in some}):
-        code = model.encode(input_image(views, view)[None])[0]
+        code = model.encode(read_rgb(views / f"{view}.png")[None])[0]
         (out / view).parent.mkdir(exist_ok=True)
         values = partial(model.sdf, code=code)
         choices[view] = write_surface(out / f"{view}.ply", values, params.resolution, transform)

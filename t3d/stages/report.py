@@ -19,7 +19,7 @@ class Params:
     """Width of the drawn pictures, in pixels (that of the rendered views)."""
 
 
-@stage(per="set", version=3, command="report", files=("report.html",))
+@stage(per="set", version=4, command="report", files=("report.html",))
 def report(
     views: Annotated[Parts, Each("test", "train_scored")],
     mesh: Annotated[Parts, Each("train", "test", "train_scored")],
@@ -38,12 +38,13 @@ def report(
     recipe: Mapping[str, Any],
 ) -> Facts:
     """Gather pictures, scores, curves and failures in one page; beside it the median test shape's strip."""
+    from t3d.datasets.images import write_png
     from t3d.report.page import Inputs, report_page
-    from t3d.report.strip import strip_png
+    from t3d.report.pictures import sheet
 
     made = (views, mesh, reconstructions, photos, template, correspondence, analysis, network, scores, split)
     text, median = report_page(Inputs(*made, failures, recipe), params.shapes, params.picture)
     (out / "report.html").write_text(text, encoding="utf-8")
     if median:
-        (out / "median.png").write_bytes(strip_png(median, params.picture))
+        write_png(out / "median.png", sheet(median, params.picture))
     return {"bytes": len(text.encode())}

@@ -1,6 +1,6 @@
 """Scores of reconstructions, of baselines and of oracles, under named protocols."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from t3d.geometry.clouds import Body
+    from t3d.geometry.mesh import Mesh
     from t3d.geometry.protocols import Protocol
     from t3d.report.summary import Score
 
@@ -53,7 +54,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Folders of what is scored, as the stage reads them, and what was lost on the way."""
+    """Folders of what is scored, as the stage reads them, what was lost on the way, and the protocols."""
 
     reconstructions: Mapping[str, Parts]
     oracle_code: Mapping[str, Parts]
@@ -63,6 +64,8 @@ class Inputs:
     retrieved: Mapping[str, Mapping[str, Any]]
     """Content of `retrieval.json` by variant; that of the oracle under ""."""
     failures: Sequence[Mapping[str, str]]
+    protocols: "Sequence[Protocol]"
+    seed: int
 
     def lost(self, shape: str) -> str:
         """What happened to a shape upstream."""
@@ -102,14 +105,16 @@ def scores(
 
     found = {**retrieval, "": oracle_retrieval}.items()
     retrieved = {variant: read_json(folder / "retrieval.json") for variant, folder in found}
-    inputs = Inputs(reconstructions, oracle_code, mesh, surface, template, retrieved, failures)
     protocols, seed = chosen(params.protocols, params.skip), int(rng.integers(2**32))
+    folders = (reconstructions, oracle_code, mesh, surface, template)
+    inputs = Inputs(*folders, retrieved, failures, protocols, seed)
     parts = read_json(split / "split.json")
     wanted = [(part, shape) for part, name in PARTS.items() for shape in parts[name]]
-    views = {variant: _views(shapes) for variant, shapes in reconstructions.items()}
+    expected = {variant: _views(shapes) for variant, shapes in reconstructions.items()}
+    sought = {variant for variant, shapes in oracle_code.items() if _sought(shapes)}
 
     def scored(who: tuple[str, str]) -> "list[Score]":
-        return _scores(inputs, who, [*_attempts(inputs, *who, views)], protocols, seed)
+        return _scores(inputs, *who, [*_attempts(inputs, *who, expected, sought)])
 
     with ThreadPoolExecutor(threads) as pool:  # the search for nearest points lets other threads run
         rows = [row for found in pool.map(scored, wanted) for row in found]
@@ -123,57 +128,66 @@ def _views(made: Parts) -> dict[tuple[str, str], int]:
     from t3d.datasets.formats import read_json
 
     counts: dict[tuple[str, str], int] = {}
-    for shapes in made.values():
-        for folder in shapes.values():
-            for level, choices in read_json(folder / "choices.json")["views"].items():
-                for choice, views in choices.items():
-                    counts[level, choice] = max(len(views), counts.get((level, choice), 0))
+    for folder in (one for shapes in made.values() for one in shapes.values()):
+        for level, choices in read_json(folder / "choices.json")["views"].items():
+            for choice, views in choices.items():
+                counts[level, choice] = max(len(views), counts.get((level, choice), 0))
     return counts or {("easy", "fix"): 1}
 
 
+def _sought(made: Parts) -> bool:
+    """Whether best codes were asked for."""
+    from t3d.datasets.formats import read_json
+
+    known = next((folder for shapes in made.values() for folder in shapes.values()), None)
+    return known is not None and read_json(known / "code.json")["status"] != "off"
+
+
 def _attempts(
-    inputs: Inputs, part: str, shape: str, views: Mapping[str, Mapping[tuple[str, str], int]]
+    inputs: Inputs,
+    part: str,
+    shape: str,
+    expected: Mapping[str, Mapping[tuple[str, str], int]],
+    sought: Collection[str],
 ) -> Iterator[Attempt]:
     """Everything that is to be scored for a shape, in the order of the tables."""
+    from t3d.datasets.formats import read_json
     from t3d.report.summary import ANY
 
-    name = PARTS[part]
+    lost, blind = inputs.lost(shape), {"level": ANY, "choice": ANY, "view": ""}
     for variant in sorted(inputs.reconstructions):
-        folder = inputs.reconstructions[variant].get(name, {}).get(shape)
-        seen = list(_pictures(folder, views[variant]))
-        for labels, view in seen:
-            yield _reconstruction(
-                {**labels, "method": variant, "variant": variant}, folder, view, inputs.lost(shape)
-            )
-        for labels, view in seen:
-            found = inputs.retrieved[variant].get(shape, {}).get(view, {})
-            yield _retrieved({**labels, "method": "retrieval", "variant": variant}, found, inputs.mesh)
-        blind = {"variant": variant, "level": ANY, "choice": ANY, "view": ""}
-        for method, file in BASELINES.items():
-            folder = inputs.template[variant]
-            reason = _outcome(folder / "template.json", file)
-            yield Attempt({**blind, "method": method}, folder / f"{file}.ply", reason, placed=False)
-        yield from _oracle(inputs.oracle_code[variant], name, shape, blind, inputs.lost(shape))
-    labels = {"method": "oracle-retrieval", "variant": "", "level": ANY, "choice": ANY, "view": ""}
+        who, template = {"method": variant, "variant": variant}, inputs.template[variant]
+        made, oracle = (
+            one[variant].get(PARTS[part], {}).get(shape)
+            for one in (inputs.reconstructions, inputs.oracle_code)
+        )
+        known = read_json(made / "choices.json") if made else {"views": {}}
+        seen = [*_pictures(known["views"], expected[variant])]
+        for labels in seen:
+            reason = known[labels["view"]].get("reason", "") if labels["view"] else lost
+            file = made / f"{labels['view']}.ply" if made and labels["view"] else None
+            yield Attempt({**who, **labels}, file, reason or "no reconstruction was made")
+        for labels in seen:
+            found = inputs.retrieved[variant].get(shape, {}).get(labels["view"], {})
+            yield _retrieved({**who, **labels, "method": "retrieval"}, found, inputs.mesh)
+        for method, name in BASELINES.items():
+            reason = read_json(template / "template.json").get(name, {}).get("reason", "")
+            yield Attempt({**who, **blind, "method": method}, template / f"{name}.ply", reason, placed=False)
+        if variant in sought:
+            reason = read_json(oracle / "code.json").get("reason", "") if oracle else lost
+            file = oracle / "mesh.ply" if oracle else None
+            yield Attempt({**who, **blind, "method": "oracle-code"}, file, reason or "no code was sought")
+    labels = {"method": "oracle-retrieval", "variant": "", **blind}
     yield _retrieved(labels, inputs.retrieved[""].get(shape, {}), inputs.mesh)
 
 
 def _pictures(
-    folder: Path | None, expected: Mapping[tuple[str, str], int]
-) -> Iterator[tuple[dict[str, str], str]]:
+    chosen: Mapping[str, Mapping[str, Sequence[str]]], expected: Mapping[tuple[str, str], int]
+) -> Iterator[dict[str, str]]:
     """Level, choice and view of every picture that a shape is made from; empty views where it was lost."""
-    from t3d.datasets.formats import read_json
-
-    chosen = read_json(folder / "choices.json")["views"] if folder else {}
     for (level, choice), count in expected.items():
         for view in chosen.get(level, {}).get(choice, [""] * count):
-            yield {"level": level, "choice": choice, "view": view}, view
-
-
-def _reconstruction(labels: Mapping[str, str], folder: Path | None, view: str, lost: str) -> Attempt:
-    if folder is None or not view:
-        return Attempt(labels, None, lost or "no reconstruction was made")
-    return Attempt(labels, folder / f"{view}.ply", _outcome(folder / "choices.json", view))
+            yield {"level": level, "choice": choice, "view": view}
 
 
 def _retrieved(labels: Mapping[str, str], found: Mapping[str, Any], mesh: Parts) -> Attempt:
@@ -183,80 +197,51 @@ def _retrieved(labels: Mapping[str, str], found: Mapping[str, Any], mesh: Parts)
     return Attempt(labels, mesh["train"][found["shape"]] / "mesh.ply", placed=False)
 
 
-def _oracle(made: Parts, part: str, shape: str, blind: Mapping[str, str], lost: str) -> Iterator[Attempt]:
-    """The attempt from the best code; none where that was not asked for."""
-    from t3d.datasets.formats import read_json
-
-    folder, labels = made.get(part, {}).get(shape), {**blind, "method": "oracle-code"}
-    known = folder or next((one for shapes in made.values() for one in shapes.values()), None)
-    if known is None or read_json(known / "code.json")["status"] == "off":
-        return
-    if folder is None:
-        yield Attempt(labels, None, lost or "no code was sought")
-    else:
-        yield Attempt(labels, folder / "mesh.ply", read_json(folder / "code.json").get("reason", ""))
-
-
-def _outcome(path: Path, key: str) -> str:
-    """Why an extraction left no file, from the statuses beside it."""
-    from t3d.datasets.formats import read_json
-
-    status: str = read_json(path).get(key, {}).get("reason", "")
-    return status
-
-
-def _scores(
-    inputs: Inputs,
-    who: tuple[str, str],
-    attempts: Sequence[Attempt],
-    protocols: "Sequence[Protocol]",
-    seed: int,
-) -> "list[Score]":
+def _scores(inputs: Inputs, part: str, shape: str, attempts: Sequence[Attempt]) -> "list[Score]":
     """Scores of a shape's attempts; a mesh that stands for several is scored once."""
+    from t3d.datasets.meshes import read_points
+    from t3d.errors import DataError
+    from t3d.geometry.clouds import Body, Cloud
     from t3d.report.summary import subjects
 
-    part, shape = who
-    found = subjects(protocols, shape, seed, lambda: _truth(inputs, part, shape), True)
-    read = {(one.file, one.reason): _prediction(one, inputs, part, shape) for one in attempts}
+    mesh, surface = (one.get(PARTS[part], {}).get(shape) for one in (inputs.mesh, inputs.surface))
+
+    def truth() -> tuple[Body, Body, None]:
+        if mesh is None or surface is None:
+            raise DataError(inputs.lost(shape) or "no surface points were made")
+        points = Cloud(read_points(surface / "surface.ply")[0])
+        return Body(_original(mesh / "mesh.ply", mesh)), Body(points), None
+
+    found = subjects(inputs.protocols, shape, inputs.seed, truth, True)
+    read = {(one.file, one.reason): _prediction(one, mesh) for one in attempts}
     scored = [{key: subject.score(body) for key, body in read.items()} for subject in found]
     return [
         replace(known[one.file, one.reason], **one.labels, part=part) for known in scored for one in attempts
     ]
 
 
-def _truth(inputs: Inputs, part: str, shape: str) -> "tuple[Body, Body, None]":
-    """The mesh and the visible points of a shape, in its original frame; DataError where they were lost."""
-    from t3d.datasets.formats import read_transform
-    from t3d.datasets.meshes import read_ply, read_points
-    from t3d.errors import DataError
-    from t3d.geometry.clouds import Body, Cloud
-    from t3d.geometry.mesh import Mesh
-
-    mesh, surface = (one.get(PARTS[part], {}).get(shape) for one in (inputs.mesh, inputs.surface))
-    if mesh is None or surface is None:
-        raise DataError(inputs.lost(shape) or "no surface points were made")
-    unit = read_ply(mesh / "mesh.ply")
-    whole = Mesh(read_transform(mesh / "transform.json").invert(unit.vertices), unit.faces)
-    return Body(whole), Body(Cloud(read_points(surface / "surface.ply")[0])), None
-
-
-def _prediction(attempt: Attempt, inputs: Inputs, part: str, shape: str) -> "Body | str":
+def _prediction(attempt: Attempt, truth: Path | None) -> "Body | str":
     """The predicted mesh in the original frame, or why there is none that can be scored."""
-    from t3d.datasets.formats import read_transform
     from t3d.datasets.meshes import read_ply
     from t3d.errors import DataError
     from t3d.geometry.clouds import Body
-    from t3d.geometry.mesh import Mesh
 
     if attempt.file is None or not attempt.file.is_file():
-        return attempt.reason or f"{attempt.file and attempt.file.name}: missing"
-    folder = inputs.mesh.get(PARTS[part], {}).get(shape)
-    if folder is None:
-        return "no ground truth to place it by"
+        return attempt.reason or "missing"
     try:
-        mesh = read_ply(attempt.file)
+        return Body(read_ply(attempt.file) if attempt.placed else _original(attempt.file, truth))
     except DataError as error:
         return str(error)
-    if not attempt.placed:
-        mesh = Mesh(read_transform(folder / "transform.json").invert(mesh.vertices), mesh.faces)
-    return Body(mesh)
+
+
+def _original(path: Path, truth: Path | None) -> "Mesh":
+    """A mesh of the unit frame, by the way back of a `mesh` folder."""
+    from t3d.datasets.formats import read_transform
+    from t3d.datasets.meshes import read_ply
+    from t3d.errors import DataError
+    from t3d.geometry.mesh import Mesh
+
+    if truth is None:
+        raise DataError("no ground truth to place it by")
+    mesh = read_ply(path)
+    return Mesh(read_transform(truth / "transform.json").invert(mesh.vertices), mesh.faces)

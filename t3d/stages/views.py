@@ -11,11 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from t3d.geometry.image import Image
-    from t3d.geometry.mesh import Array, Mesh
-    from t3d.geometry.normalize import Transform
+    from t3d.geometry.mesh import Mesh
     from t3d.geometry.parts import Part
     from t3d.geometry.recipe import Level, View
-    from t3d.geometry.stretch import Stretch
 
     Levels = dict[str, list[View]]
 
@@ -24,6 +22,9 @@ SMALLEST_COVERAGE = 0.002
 
 MOST_NAMES = 8
 """A warning names so many views at most."""
+
+THUMBNAIL = 80
+"""Width of a view on the contact sheet, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,52 +88,57 @@ def views(
     cannot be read or do not match the mesh, the shape is drawn in grey, with a warning. A shape that no view
     shows is a DataError.
     """
+    import numpy as np
+
     from t3d.datasets.cameras import depth_unit, write_cameras
-    from t3d.datasets.formats import read_stretch, read_transform
+    from t3d.datasets.formats import read_transform
     from t3d.datasets.images import write_png
     from t3d.datasets.meshes import read_ply
     from t3d.geometry import rasterize, raycast
     from t3d.geometry.mesh import bounds
-    from t3d.report.contact import contact_sheet
+    from t3d.report.pictures import Tile, sheet
 
-    shape, transform = read_ply(mesh / "mesh.ply"), read_transform(mesh / "transform.json")
+    shape = read_ply(mesh / "mesh.ply")
     box = bounds(shape)
-    diagonal = float(((box[1] - box[0]) ** 2).sum() ** 0.5)
-    drawn = _views(params, shape, box.mean(axis=0), diagonal, rng)
-    stretch = read_stretch(mesh / "transform.json")
-    parts, warnings = _parts(appearance, shape, transform, stretch)
-    unit = depth_unit(drawn)
-    renderer = {"raycast": raycast, "pyrender": rasterize}[params.backend].Renderer(parts, threads)
-    images = _render(renderer, drawn, params.maps, unit, out)
+    diagonal = float(np.linalg.norm(box[1] - box[0]))
+    drawn = _views(params, shape, diagonal, rng)
+    parts, warnings = _parts(appearance, shape, mesh / "transform.json")
+    unit, renderers = depth_unit(drawn), {"raycast": raycast, "pyrender": rasterize}
+    images = _render(renderers[params.backend].Renderer(parts, threads), drawn, params.maps, unit, out)
     faults = _faults({name: image.mask for name, image in images.items()})
-    pictures = {name: image.rgb for name, image in images.items()}
-    write_png(out / "contact.png", contact_sheet(pictures, drawn, set().union(*faults.values())))
+    every = dict(zip(images, (view for level in drawn.values() for view in level), strict=True))
+    angles = {name: f"{one.azimuth_deg % 360:.0f}°/{one.elevation_deg:.0f}°" for name, one in every.items()}
+    tiles = [Tile(f"{name[0]}{name[-2:]}  {angles[name]}", image.rgb) for name, image in images.items()]
+    write_png(out / "contact.png", sheet(tiles, THUMBNAIL, 10))
+    transform = read_transform(mesh / "transform.json")
     write_cameras(out / "cameras.json", drawn, transform, box, diagonal, params.maps, unit)
-    counts = {"views": len(images), **{name: len(names) for name, names in faults.items()}}
-    return {**counts, **_looks(parts), **_draws(drawn), "warnings": [*warnings, *_told(faults)]}
+    counts = {fault: len(names) for fault, names in faults.items()}
+    fitted = sum(view.fitted for view in every.values())
+    return {"views": len(images), **counts, "fitted": fitted, "warnings": [*warnings, *_told(faults)]}
 
 
-def _views(
-    params: Params, shape: "Mesh", centre: "Array", diagonal: float, rng: "np.random.Generator"
-) -> "Levels":
+def _views(params: Params, shape: "Mesh", diagonal: float, rng: "np.random.Generator") -> "Levels":
     """The views of each level, cameras in the unit frame."""
     from t3d.datasets.cameras import given_cameras
     from t3d.geometry.cameras import extreme_points
+    from t3d.geometry.mesh import bounds
     from t3d.geometry.recipe import GOLDEN_ANGLE, draw_views, given_view, in_frame, ring_views, sphere_views
 
+    count, size, centre = params.views, params.size, bounds(shape).mean(axis=0)
     if params.recipe == "file":
-        cameras = given_cameras(params.cameras, params.size)
+        cameras = given_cameras(params.cameras, size)
         return {name: [given_view(camera) for camera in of_level] for name, of_level in cameras.items()}
-    levels, count, size = _levels(params), params.views, params.size
-    if params.recipe == "ring":
-        drawn = {name: ring_views(level, count, size) for name, level in levels.items()}
-    elif params.recipe == "sphere":
-        turns = {"easy": 0.0, "hard": GOLDEN_ANGLE / 2}
-        drawn = {name: sphere_views(level, count, size, turns[name]) for name, level in levels.items()}
-    else:
-        outline = (extreme_points(shape.vertices) - centre) / diagonal
-        drawn = {name: draw_views(outline, level, count, size, rng) for name, level in levels.items()}
-    return {name: [in_frame(view, diagonal, centre) for view in views] for name, views in drawn.items()}
+    outline = (extreme_points(shape.vertices) - centre) / diagonal
+    drawn: Levels = {}
+    for name, level in _levels(params).items():
+        if params.recipe == "ring":
+            views = ring_views(level, count, size)
+        elif params.recipe == "sphere":
+            views = sphere_views(level, count, size, GOLDEN_ANGLE / 2 if name == "hard" else 0.0)
+        else:
+            views = draw_views(outline, level, count, size, rng)
+        drawn[name] = [in_frame(view, diagonal, centre) for view in views]
+    return drawn
 
 
 def _levels(params: Params) -> "dict[str, Level]":
@@ -150,13 +156,14 @@ def _levels(params: Params) -> "dict[str, Level]":
     }
 
 
-def _parts(
-    appearance: Path, shape: "Mesh", transform: "Transform", stretch: "Stretch | None"
-) -> "tuple[list[Part], list[str]]":
-    """What to draw, in the unit frame, and warnings; the bare mesh where its looks are unusable."""
+def _parts(appearance: Path, shape: "Mesh", placed: Path) -> "tuple[list[Part], list[str]]":
+    """What to draw, in the unit frame by the transform in a file, and warnings; the bare mesh where its looks
+    are unusable.
+    """
     from dataclasses import replace
 
     from t3d.datasets.appearance import load_appearance
+    from t3d.datasets.formats import read_stretch, read_transform
     from t3d.errors import DataError
     from t3d.geometry.parts import plain, same_surface, stretched
 
@@ -164,14 +171,13 @@ def _parts(
         looks = load_appearance(appearance)
     except DataError as error:
         return plain(shape), [f"drawn in grey: {error}"]
-    parts = [stretched(part, stretch) for part in looks.parts] if stretch else looks.parts
+    transform, stretch = read_transform(placed), read_stretch(placed)
+    parts = [stretched(part, stretch) if stretch else part for part in looks.parts]
     parts = [replace(part, vertices=transform.apply(part.vertices)) for part in parts]
-    if not same_surface(parts, shape):
-        return plain(shape), [
-            *looks.warnings,
-            "drawn in grey: its materials stand on another surface than the mesh",
-        ]
-    return parts, list(looks.warnings)
+    if same_surface(parts, shape):
+        return parts, list(looks.warnings)
+    reason = "drawn in grey: its materials stand on another surface than the mesh"
+    return plain(shape), [*looks.warnings, reason]
 
 
 def _render(
@@ -213,17 +219,6 @@ def _faults(masks: dict[str, Any]) -> dict[str, list[str]]:
 
 def _told(faults: dict[str, list[str]]) -> list[str]:
     words = {"blank": "next to nothing in", "cut_off": "cut off at the border in"}
-    named = {fault: ", ".join(names[:MOST_NAMES]) for fault, names in faults.items() if names}
-    more = {fault: " ..." if len(faults[fault]) > MOST_NAMES else "" for fault in named}
-    return [f"{words[one]} {len(faults[one])} views: {names}{more[one]}" for one, names in named.items()]
-
-
-def _draws(drawn: "Levels") -> dict[str, int]:
-    """How hard it was to find cameras that see all of the shape."""
-    every = [view for level in drawn.values() for view in level]
-    return {"tries": sum(view.tries for view in every), "fitted": sum(view.fitted for view in every)}
-
-
-def _looks(parts: "list[Part]") -> dict[str, int]:
-    textures = {id(part.material.texture) for part in parts if part.material.texture is not None}
-    return {"parts": len(parts), "textures": len(textures)}
+    first = {fault: ", ".join(names[:MOST_NAMES]) for fault, names in faults.items() if names}
+    more = {fault: " ..." if len(faults[fault]) > MOST_NAMES else "" for fault in first}
+    return [f"{words[one]} {len(faults[one])} views: {names}{more[one]}" for one, names in first.items()]

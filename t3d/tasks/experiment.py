@@ -13,8 +13,8 @@ from t3d.datasets.categories import canonical
 from t3d.datasets.formats import read_json
 from t3d.errors import DataError, UsageError
 from t3d.models.losses import pointpair_mean_weight
-from t3d.models.plans import DecoderConfig
 from t3d.models.network import save_codes
+from t3d.models.plans import DecoderConfig
 from t3d.models.published import read_codes, read_decoder, read_pickle
 from t3d.pipeline.store import folder_name
 from t3d.tasks.layouts import new_folder

@@ -17,13 +17,13 @@ from t3d.datasets.catalogue import GIVEN
 from t3d.datasets.categories import plural, synset
 from t3d.datasets.formats import read_json, read_npz, write_json, write_normalization
 from t3d.datasets.given import METADATA
-from t3d.datasets.images import write_png
+from t3d.datasets.images import read_rgb, write_png
 from t3d.datasets.splits import category_ids
 from t3d.errors import UsageError
 from t3d.geometry.cameras import Camera
 from t3d.geometry.normalize import Transform
 from t3d.geometry.recipe import SENSOR_MM
-from t3d.report.pictures import cut_out, input_image
+from t3d.report.pictures import cut_out
 
 KINDS = {"deepsdf": ("sdf", "surface"), "seed": ("sdf", "surface", "views"), "pack": ("sdf", "views")}
 """Stages whose artifacts a layout has a place for."""
@@ -140,7 +140,7 @@ def _metadata(camera: Camera, transform: Transform, folder: Path) -> str:
 
 
 def _write_rgba(views: Path, view: Path, mask: npt.NDArray[np.uint8], path: Path) -> None:
-    write_png(path, cut_out(input_image(views, str(view)), mask))
+    write_png(path, cut_out(read_rgb(views / f"{view}.png"), mask))
 
 
 def summary(artifacts: Artifacts) -> list[str]:

@@ -1,6 +1,5 @@
 """`t3d predict`, and the few functions for notebooks: photographs to meshes with a trained network."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +99,10 @@ def show(thing: Any) -> Any:
     """
     from PIL import Image
 
-    from t3d.report import preview, strip
+    from t3d.report import pictures, preview
 
     tiles = preview.preview(thing) if hasattr(thing, "photographs") else preview.sides(_shape(thing))
-    return Image.open(io.BytesIO(strip.strip_png(tiles)))
+    return Image.fromarray(pictures.sheet(tiles, preview.SIZE))
 
 
 Groups = Mapping[Path, Sequence[tuple[Path, Path | None]]]

@@ -3,34 +3,15 @@
 import numpy as np
 import pytest
 
-from t3d.datasets.formats import write_json
-from t3d.geometry.mesh import Mesh, concatenate
-from t3d.geometry.normalize import unchanged
-from t3d.report import analysis, worst
-from t3d.report.strip import Subject
+from t3d.report import analysis
 from t3d.report.summary import Score
 
 RNG = np.random.default_rng(0)
-TETRA = Mesh(
-    np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]),
-    np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
-)
-
-
-def moved(mesh, by=0.0, size=1.0):
-    return Mesh(mesh.vertices * size + by, mesh.faces)
 
 
 def score(shape, chamfer, method="s1", choice="fix"):
     labels = {"method": method, "variant": "s1", "part": "test", "level": "easy", "choice": choice}
     return Score("deepsdf", shape, "easy/00", "ok", "", {"chamfer-l2": chamfer}, **labels)
-
-
-class Network:
-    """Warps by adding the code, so that warps are as far apart as codes."""
-
-    def warp(self, points, code):
-        return points + code
 
 
 def test_medians_of_bins_equal_a_slow_twin():
@@ -53,16 +34,6 @@ def test_directions_are_those_of_the_camera_recipe(tmp_path, monkeypatch):
     assert analysis.view_angles(tmp_path, names) == pytest.approx(wanted)
 
 
-def test_warp_distance_of_a_shift_is_the_distance_of_codes():
-    codes = RNG.normal(size=(6, 3))
-    panel = analysis.warp_panel("shift", Network(), codes, RNG.normal(size=(10, 3)))
-    (dots,) = panel.series
-    slow = [np.linalg.norm(codes[a] - codes[b]) for a in range(6) for b in range(a + 1, 6)]
-    assert dots.x == pytest.approx(slow)
-    assert dots.y == pytest.approx(slow)
-    assert panel.title == "shift: rank correlation 1.00"
-
-
 def test_shares_of_cosines_add_up():
     panel = analysis.cosine_panel("", RNG.normal(size=(4, 5, 3)))
     assert [one.y.sum() for one in panel.series] == pytest.approx([1, 1])
@@ -70,50 +41,13 @@ def test_shares_of_cosines_add_up():
 
 def test_figures_of_codes_are_the_same_every_time():
     codes, unseen = RNG.normal(size=(9, 4)).astype(np.float32), RNG.normal(size=(3, 4)).astype(np.float32)
-    once, again = (analysis.code_panels(codes, unseen, []) for _ in range(2))
+    once, again = (analysis.code_panels(codes, unseen) for _ in range(2))
     for one, other in zip(once, again, strict=True):
         for a, b in zip(one.series, other.series, strict=True):
             assert np.array_equal(a.x, b.x)
             assert len(a.x) in (9, 3)
     shares = np.linalg.svd(np.concatenate([codes, unseen]) - np.concatenate([codes, unseen]).mean(0))[1] ** 2
     assert once[0].across == f"component 1 ({shares[0] / shares.sum():.0%} of the variance)"
-
-
-@pytest.mark.parametrize(
-    ("made", "kind"),
-    [
-        (TETRA, "other form"),
-        (moved(TETRA, 0.3), "far off"),
-        (moved(TETRA, size=0.7), "far off"),
-        (concatenate([TETRA, moved(TETRA, 2, 0.5)]), "fragments"),
-        (concatenate([TETRA, moved(TETRA, 0.1, 0.2)]), "other form"),
-    ],
-)
-def test_what_is_wrong_with_a_mesh(tmp_path, monkeypatch, made, kind):
-    monkeypatch.setattr(worst, "reconstruction", lambda subject: made)
-    monkeypatch.setattr("t3d.datasets.meshes.read_ply", lambda path: TETRA)
-    assert worst.flaw(Subject(tmp_path, tmp_path, tmp_path, "easy/00")) == kind
-
-
-def test_what_is_not_there_is_empty_or_missing(tmp_path):
-    from t3d.datasets.formats import write_transform
-
-    write_transform(tmp_path / "transform.json", unchanged(TETRA.vertices, TETRA.faces))
-    subject = Subject(tmp_path, tmp_path, tmp_path, "easy/00")
-    write_json(tmp_path / "choices.json", {"easy/00": {"status": "empty", "reason": "one sign"}})
-    assert worst.flaw(subject) == "empty"
-    write_json(tmp_path / "choices.json", {"fix": "easy/00"})
-    assert worst.flaw(subject) == "missing"
-    assert worst.flaw(None) == "missing"
-
-
-def test_the_worst_twentieth_comes_worst_first():
-    scores = [score(f"{number:02d}", number / 7 % 1) for number in range(40)] + [score("none", None)]
-    rows = worst.worst_rows(scores, {})
-    assert [row["chamfer"] for row in rows] == sorted((one.chamfer for one in scores[:-1]), reverse=True)[:2]
-    assert {row["kind"] for row in rows} == {"missing"}
-    assert len(worst.worst_rows(scores[:3], {})) == 1
-    assert worst.worst_rows([], {}) == []
 
 
 def test_errors_know_their_direction(tmp_path, monkeypatch):
@@ -131,6 +65,5 @@ def test_a_code_book_crosses_the_encoder_where_the_table_says():
     class Sized:
         mean_code, encoder_parameters = np.zeros(8), 1000
 
-    section, text = analysis.growth_section({"s1": Sized()}, 50)
-    assert section.rows == [{"encoder": "s1", "numbers": 1000, "code book": 400, "equal at shapes": 125}]
-    assert "code book, 8 per shape" in text
+    row = analysis.size_row("s1", Sized(), 50)
+    assert row == {"encoder": "s1", "numbers": 1000, "code book": 400, "equal at shapes": 125}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from t3d.report.comparison import comparison_tables
+from t3d.report.comparison import published_tables, solution_tables
 from t3d.report.tables import markdown
 
 
@@ -31,7 +31,8 @@ def metrics(factor=1.0):
 
 @pytest.fixture(scope="module")
 def tables():
-    return {table.title: table for table in comparison_tables({"chair": metrics(), "sofa": metrics(3.0)})}
+    runs = {"chair": metrics(), "sofa": metrics(3.0)}
+    return {table.title: table for table in (*published_tables(runs), *solution_tables(runs))}
 
 
 def test_published_and_own_figures_share_a_column_where_failures_are_dropped(tables):
@@ -62,7 +63,7 @@ def test_what_was_only_approximate_stands_beside_nothing():
     run["protocols"][0].update(
         label="deepsdf~ v1", approximate=["8 ground truths are clouds of another size"]
     )
-    for table in comparison_tables({"chair": run}):
+    for table in published_tables({"chair": run}):
         assert not any(cells[0].startswith("t3d") for cells in table.texts())
 
 
@@ -88,7 +89,6 @@ def test_solutions_stand_against_each_other_with_a_column_per_category(tables):
 
 
 def test_a_category_that_nobody_published_has_its_solutions_only():
-    assert [table.title for table in comparison_tables({"teapot": metrics()})] == [
-        "Solutions, deepsdf v1", "Solutions, t3d-v1",
-    ]  # fmt: skip
-    assert comparison_tables({"teapot": {"protocols": []}}) == []
+    run = {"teapot": metrics()}
+    assert [table.title for table in solution_tables(run)] == ["Solutions, deepsdf v1", "Solutions, t3d-v1"]
+    assert published_tables(run) == solution_tables({"teapot": {"protocols": []}}) == []

@@ -66,6 +66,6 @@ def test_no_subject_where_something_is_lost(tmp_path, missing):
     (tmp_path / "choices.json").write_text('{"fix": "easy/30"}')
     there = {"train_scored": {"a": tmp_path}}
     folders = {name: there for name in ("views", "mesh", "reconstructions")}
-    assert ShapeFolders(**folders).subject("train", "a", "fix").view == "easy/30"
-    assert ShapeFolders(**{**folders, missing: {"train_scored": {}}}).subject("train", "a", "fix") is None
-    assert ShapeFolders(**{**folders, missing: {}}).subject("train", "a", "fix") is None
+    assert ShapeFolders(**folders).subject("train", "a").view == "easy/30"
+    assert ShapeFolders(**{**folders, missing: {"train_scored": {}}}).subject("train", "a") is None
+    assert ShapeFolders(**{**folders, missing: {}}).subject("train", "a") is None

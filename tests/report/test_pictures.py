@@ -13,12 +13,13 @@ from PIL import Image
 from t3d.geometry.cameras import project
 from t3d.geometry.mesh import Mesh
 from t3d.report.pictures import (
+    Tile,
     around,
     cut_out,
     data_uri,
     draw,
-    on_white,
     place_colors,
+    sheet,
     template_colors,
     warped,
 )
@@ -31,7 +32,8 @@ bytes_of = st.integers(0, 255)
 def test_cut_out_undoes_compositing_over_white(own, coverage):
     alpha = coverage[..., None] / 255
     seen = np.rint(own * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    again = on_white(cut_out(seen, coverage))
+    picture = cut_out(seen, coverage)
+    again = np.rint(picture[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     assert np.abs(again.astype(int) - seen).max() <= 1
     assert np.array_equal(again[coverage == 255], seen[coverage == 255])
 
@@ -126,3 +128,19 @@ def test_warped_asks_for_few_points_and_is_right_to_a_few_colour_levels():
     expected = exact.warp(sphere.vertices, np.array([0.4]))
     assert network.asked < 20_000
     assert np.abs(places - expected).max() < 4 * 2 / 255
+
+
+def test_a_sheet_has_pictures_in_order_and_captions_below():
+    red, blue = (np.full((10, 10, 4), color, np.uint8) for color in ((255, 0, 0, 255), (0, 0, 255, 255)))
+    tiles = [Tile("one", red), Tile("nothing", None, "reason"), Tile("two", blue)]
+    made = sheet(tiles, 64)
+    assert made.shape == (80, 192, 3)
+    assert made[32, 32].tolist() == [255, 0, 0]
+    assert (made[:28, 64:128] == 255).all(), "no picture there"
+    assert (made[28:36, 64:128] < 200).any(), "but the reason"
+    assert made[32, 160].tolist() == [0, 0, 255]
+    assert (made[64:] < 200).any(axis=(0, 2)).reshape(3, 64).any(axis=1).all()  # ink under each
+    assert np.array_equal(sheet(tiles, 64), made)
+    rows = sheet([*tiles, Tile("clear", np.zeros((10, 10, 4), np.uint8))], 64, columns=2)
+    assert rows.shape == (160, 128, 3)
+    assert (rows[80:144, 64:] == 255).all(), "what is clear is white"

@@ -15,13 +15,12 @@ def test_sections_come_back_with_figures_as_elements(tmp_path):
     Image.new("RGB", (6, 4), "red").save(tmp_path / "sheet.png")
     rows = [{"who": "a", "score": 0.5}, {"who": "b", "score": None}]
     sections = [Section("A <b>", {"curve.svg": "what"}, rows), Section("B", {"sheet.png": "seen"}, [])]
-    write_sections(tmp_path, sections)
+    assert write_sections(tmp_path, sections) == {"A <b>": rows}
     (first, figures), (second, pictures) = inlined(tmp_path)
     assert [first, second] == sections
-    assert figures["curve.svg"].startswith('<div role="img" aria-label="A &lt;b&gt;"><svg')
+    assert figures["curve.svg"].startswith("<svg")
     assert "currentColor" in figures["curve.svg"]
-    assert pictures["sheet.png"].startswith('<img src="data:image/webp;base64,')
-    assert 'width="6" height="4"' in pictures["sheet.png"]
+    assert pictures["sheet.png"].shape == (4, 6, 4)
     with (tmp_path / "curve.csv").open() as file:
         assert list(csv.DictReader(file)) == [{"who": "a", "score": "0.5"}, {"who": "b", "score": ""}]
     assert not (tmp_path / "sheet.csv").exists()
@@ -35,10 +34,3 @@ def test_a_chart_stands_on_its_own_and_is_deterministic():
     assert "var(" not in text
     assert all(f">{word}</text>" in text for word in ("A title", "left", "right", "x", "y (log)", "a"))
     assert text.count("<use") > 16  # both panels' dots
-
-
-def test_pictures_stand_where_the_dots_of_the_first_series_are():
-    panel = Panel("", "x", "y", [Series("", STEPS[:2], STEPS[:2], True)])
-    pictured = Panel("", "x", "y", panel.series, pictures=[np.full((8, 8, 4), 200, np.uint8)] * 2)
-    assert chart("t", [pictured]).count("<image") == 2
-    assert chart("t", [panel]).count("<image") == 0

@@ -1,6 +1,4 @@
-"""Strips: four pictures of one shape from one camera, and the sheet a README shows."""
-
-import io
+"""Strips: four pictures of one shape from one camera."""
 
 import numpy as np
 import pytest
@@ -13,8 +11,8 @@ from t3d.geometry.mesh import Mesh, bounds
 from t3d.geometry.normalize import unit_sphere
 from t3d.geometry.raycast import Renderer, plain
 from t3d.geometry.recipe import View
+from t3d.report.gallery import Subject, strip
 from t3d.report.pictures import MADE, TRUE, around
-from t3d.report.strip import Subject, Tile, reconstruction, strip, strip_png
 
 TETRA = Mesh(
     np.array([[4.0, 1, 1], [9, 1, 2], [5, 8, 1], [5, 2, 7]]),
@@ -75,7 +73,7 @@ def test_the_drawn_pictures_have_the_size_asked_for(subject):
 
 
 def test_a_reconstruction_comes_back_to_the_unit_frame(subject):
-    mesh = reconstruction(subject)
+    mesh = subject.made()
     expected = unit_sphere(TETRA.vertices, TETRA.faces).apply(TETRA.vertices)
     assert np.allclose(mesh.vertices, expected, atol=1e-12)
 
@@ -83,20 +81,6 @@ def test_a_reconstruction_comes_back_to_the_unit_frame(subject):
 def test_without_a_surface_the_tiles_say_why(subject):
     empty = Subject(subject.views, subject.mesh, subject.reconstruction, "easy/00")
     tiles = strip(empty, Identity(), 48)
-    assert reconstruction(empty) is None
+    assert empty.made() is None
     assert [tile.picture is None for tile in tiles] == [False, True, False, True]
     assert {tile.note for tile in tiles} == {"", "all in [1, 2]"}
-
-
-def test_png_has_pictures_in_order_and_captions_below():
-    red, blue = (np.full((10, 10, 4), color, np.uint8) for color in ((255, 0, 0, 255), (0, 0, 255, 255)))
-    tiles = [Tile("one", red), Tile("nothing", None, "reason"), Tile("two", blue)]
-    data = strip_png(tiles, 64)
-    sheet = np.asarray(Image.open(io.BytesIO(data)))
-    assert sheet.shape == (80, 192, 3)
-    assert sheet[32, 32].tolist() == [255, 0, 0]
-    assert (sheet[:28, 64:128] == 255).all(), "no picture there"
-    assert (sheet[28:36, 64:128] < 200).any(), "but the reason"
-    assert sheet[32, 160].tolist() == [0, 0, 255]
-    assert (sheet[64:] < 200).any(axis=(0, 2)).reshape(3, 64).any(axis=1).all()  # ink under each
-    assert strip_png(tiles, 64) == data

@@ -4,7 +4,6 @@ from t3d.errors import UsageError
 from t3d.report.tables import (
     Figure,
     Table,
-    halved,
     latex,
     markdown,
     rescaled,
@@ -121,7 +120,6 @@ def test_conversions_change_the_figure_and_its_column():
     doubled = rescaled(figure((1e-3, 2e-3)), 2.0, 2)
     assert doubled.value == [4e-3, 8e-3]
     assert doubled.protocol == "deepsdf v1, lengths × 2"
-    assert halved(figure(3.0)).value == 1.5
-    assert halved(figure(None)).value is None
+    assert rescaled(figure(None), 2.0, 2).value is None
     with pytest.raises(UsageError, match="mixes"):
-        Table("t", ("method", "mean"), (("a", figure(1.0)), ("b", halved(figure(1.0)))))
+        Table("t", ("method", "mean"), (("a", figure(1.0)), ("b", rescaled(figure(1.0), 2.0, 1))))

@@ -70,8 +70,9 @@ def main() -> None:
     """Draw the documentation's picture: four sofas that the network never saw, before the three walls."""
     import tempfile
 
-    from t3d.report.preview import preview
-    from t3d.report.strip import strip_png
+    from t3d.datasets.images import write_png
+    from t3d.report.pictures import sheet
+    from t3d.report.preview import SIZE, preview
     from t3d.tasks.predict import predict, run
     from t3d.tasks.synth import synthesize
 
@@ -86,7 +87,7 @@ def main() -> None:
             given = folder / "mask.png" if WALLS[number] == "busy" else None
             made = predict(folder / "a.jpg", network, given)
             sys.stdout.write(f"{WALLS[number]}: {made.facts['isolated']} {made.facts['warnings']}\n")
-            (folder / "row.png").write_bytes(strip_png(preview(made)))
+            write_png(folder / "row.png", sheet(preview(made), SIZE))
             rows.append(Image.open(folder / "row.png").convert("RGB"))
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
     for place, row in enumerate(rows):
