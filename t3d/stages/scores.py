@@ -1,7 +1,8 @@
 """Scores of reconstructions, of baselines and of oracles, under named protocols."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,9 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from t3d.geometry.clouds import Body
-    from t3d.geometry.mesh import Mesh
     from t3d.geometry.protocols import Protocol
     from t3d.report.summary import Score
+
+    Attempt = tuple[Mapping[str, Any], Body | str]  # labels as in `Score`; the mesh, or why there is none
 
 PARTS = {"test": "test", "train": "train_scored"}
 """Part of the split by the name it has in the scores."""
@@ -40,32 +42,17 @@ class Params:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A prediction for a shape that has to be scored, whether it is there or not."""
-
-    labels: Mapping[str, Any]
-    """Method, variant, level, choice, view and answer, as in `Score`."""
-    file: Path | None
-    reason: str = ""
-    """Why the file is not there, where that is known."""
-    placed: bool = True
-    """Whether it is in the original frame already; else in the unit frame."""
-
-
-@dataclass(frozen=True)
 class Inputs:
-    """Folders of what is scored, as the stage reads them, what was lost on the way, and the protocols."""
+    """What is scored and what it is scored against, as the stage reads it, and what was lost on the way."""
 
     reconstructions: Mapping[str, Parts]
     oracle_code: Mapping[str, Parts]
-    mesh: Parts
-    surface: Parts
     template: Shapes
     retrieved: Mapping[str, Mapping[str, Any]]
     """Content of `retrieval.json` by variant; that of the oracle under ""."""
+    mesh: Parts
+    surface: Parts
     failures: Sequence[Mapping[str, str]]
-    protocols: "Sequence[Protocol]"
-    seed: int
 
     def lost(self, shape: str) -> str:
         """What happened to a shape upstream."""
@@ -105,16 +92,14 @@ def scores(
 
     found = {**retrieval, "": oracle_retrieval}.items()
     retrieved = {variant: read_json(folder / "retrieval.json") for variant, folder in found}
+    inputs = Inputs(reconstructions, oracle_code, template, retrieved, mesh, surface, failures)
     protocols, seed = chosen(params.protocols, params.skip), int(rng.integers(2**32))
-    folders = (reconstructions, oracle_code, mesh, surface, template)
-    inputs = Inputs(*folders, retrieved, failures, protocols, seed)
     parts = read_json(split / "split.json")
     wanted = [(part, shape) for part, name in PARTS.items() for shape in parts[name]]
     expected = {variant: _views(shapes) for variant, shapes in reconstructions.items()}
-    sought = {variant for variant, shapes in oracle_code.items() if _sought(shapes)}
 
     def scored(who: tuple[str, str]) -> "list[Score]":
-        return _scores(inputs, *who, [*_attempts(inputs, *who, expected, sought)])
+        return _scores(inputs, *who, [*_attempts(inputs, *who, expected)], protocols, seed)
 
     with ThreadPoolExecutor(threads) as pool:  # the search for nearest points lets other threads run
         rows = [row for found in pool.map(scored, wanted) for row in found]
@@ -135,50 +120,48 @@ def _views(made: Parts) -> dict[tuple[str, str], int]:
     return counts or {("easy", "fix"): 1}
 
 
-def _sought(made: Parts) -> bool:
-    """Whether best codes were asked for."""
-    from t3d.datasets.formats import read_json
-
-    known = next((folder for shapes in made.values() for folder in shapes.values()), None)
-    return known is not None and read_json(known / "code.json")["status"] != "off"
-
-
 def _attempts(
-    inputs: Inputs,
-    part: str,
-    shape: str,
-    expected: Mapping[str, Mapping[tuple[str, str], int]],
-    sought: Collection[str],
-) -> Iterator[Attempt]:
-    """Everything that is to be scored for a shape, in the order of the tables."""
+    inputs: Inputs, part: str, shape: str, expected: Mapping[str, Mapping[tuple[str, str], int]]
+) -> "Iterator[Attempt]":
+    """Everything that is to be scored for a shape, in the order of the tables; a mesh is read once."""
     from t3d.datasets.formats import read_json
     from t3d.report.summary import ANY
 
-    lost, blind = inputs.lost(shape), {"level": ANY, "choice": ANY, "view": ""}
+    name, lost, train = PARTS[part], inputs.lost(shape), inputs.mesh.get("train", {})
+    read = cache(partial(_read, inputs.mesh.get(name, {}).get(shape)))
+    blind = {"level": ANY, "choice": ANY, "view": ""}
+
+    def retrieved(labels: Mapping[str, str], found: Mapping[str, str]) -> "Attempt":
+        if not found:
+            return labels, "no training shape to retrieve, or no picture to retrieve by"
+        return {**labels, "answer": found["shape"]}, read(train[found["shape"]] / "mesh.ply", "", False)
+
     for variant in sorted(inputs.reconstructions):
-        who, template = {"method": variant, "variant": variant}, inputs.template[variant]
-        made, oracle = (
-            one[variant].get(PARTS[part], {}).get(shape)
-            for one in (inputs.reconstructions, inputs.oracle_code)
-        )
-        known = read_json(made / "choices.json") if made else {"views": {}}
+        who, answers = {"method": variant, "variant": variant}, inputs.retrieved[variant].get(shape, {})
+        folder = inputs.reconstructions[variant].get(name, {}).get(shape)
+        known = read_json(folder / "choices.json") if folder else {"views": {}}
         seen = [*_pictures(known["views"], expected[variant])]
         for labels in seen:
-            reason = known[labels["view"]].get("reason", "") if labels["view"] else lost
-            file = made / f"{labels['view']}.ply" if made and labels["view"] else None
-            yield Attempt({**who, **labels}, file, reason or "no reconstruction was made")
+            if folder and labels["view"]:
+                reason = known[labels["view"]].get("reason", "")
+                yield who | labels, read(folder / f"{labels['view']}.ply", reason)
+            else:
+                yield who | labels, lost or "no reconstruction was made"
         for labels in seen:
-            found = inputs.retrieved[variant].get(shape, {}).get(labels["view"], {})
-            yield _retrieved({**who, **labels, "method": "retrieval"}, found, inputs.mesh)
-        for method, name in BASELINES.items():
-            reason = read_json(template / "template.json").get(name, {}).get("reason", "")
-            yield Attempt({**who, **blind, "method": method}, template / f"{name}.ply", reason, placed=False)
-        if variant in sought:
-            reason = read_json(oracle / "code.json").get("reason", "") if oracle else lost
-            file = oracle / "mesh.ply" if oracle else None
-            yield Attempt({**who, **blind, "method": "oracle-code"}, file, reason or "no code was sought")
+            yield retrieved({**who, **labels, "method": "retrieval"}, answers.get(labels["view"], {}))
+        template = inputs.template[variant]
+        for method, file in BASELINES.items():
+            reason = read_json(template / "template.json").get(file, {}).get("reason", "")
+            yield {**who, **blind, "method": method}, read(template / f"{file}.ply", reason, False)
+        for folder in _sought(inputs.oracle_code[variant], name, shape):
+            best = (
+                read(folder / "mesh.ply", read_json(folder / "code.json").get("reason", ""))
+                if folder
+                else lost
+            )
+            yield {**who, **blind, "method": "oracle-code"}, best or "no code was sought"
     labels = {"method": "oracle-retrieval", "variant": "", **blind}
-    yield _retrieved(labels, inputs.retrieved[""].get(shape, {}), inputs.mesh)
+    yield retrieved(labels, inputs.retrieved[""].get(shape, {}))
 
 
 def _pictures(
@@ -190,14 +173,55 @@ def _pictures(
             yield {"level": level, "choice": choice, "view": view}
 
 
-def _retrieved(labels: Mapping[str, str], found: Mapping[str, Any], mesh: Parts) -> Attempt:
-    if not found:
-        return Attempt(labels, None, "no training shape to retrieve, or no picture to retrieve by")
-    labels = {**labels, "answer": found["shape"]}
-    return Attempt(labels, mesh["train"][found["shape"]] / "mesh.ply", placed=False)
+def _sought(made: Parts, part: str, shape: str) -> list[Path | None]:
+    """The folder of a shape's best code, None where it was lost; nothing if codes were not asked for."""
+    from t3d.datasets.formats import read_json
+
+    asked = next((folder for shapes in made.values() for folder in shapes.values()), None)
+    if asked is None or read_json(asked / "code.json")["status"] == "off":
+        return []
+    return [made.get(part, {}).get(shape)]
 
 
-def _scores(inputs: Inputs, part: str, shape: str, attempts: Sequence[Attempt]) -> "list[Score]":
+def _read(truth: Path | None, file: Path, reason: str, placed: bool = True) -> "Body | str":
+    """A predicted mesh in the original frame, or why there is none that can be scored.
+
+    truth: the shape's `mesh` folder. reason: why the file is not there, where that is known. placed: whether
+    the file is in the original frame already; else in the unit frame.
+    """
+    from t3d.datasets.meshes import read_ply
+    from t3d.errors import DataError
+    from t3d.geometry.clouds import Body
+
+    if not file.is_file():
+        return reason or f"{file.name}: missing"
+    if truth is None:
+        return "no ground truth to place it by"
+    try:
+        return Body(read_ply(file)) if placed else _original(file, truth)
+    except DataError as error:
+        return str(error)
+
+
+def _original(file: Path, truth: Path) -> "Body":
+    """A mesh of the unit frame in the original one of a `mesh` folder."""
+    from t3d.datasets.formats import read_transform
+    from t3d.datasets.meshes import read_ply
+    from t3d.geometry.clouds import Body
+    from t3d.geometry.mesh import Mesh
+
+    mesh = read_ply(file)
+    return Body(Mesh(read_transform(truth / "transform.json").invert(mesh.vertices), mesh.faces))
+
+
+def _scores(
+    inputs: Inputs,
+    part: str,
+    shape: str,
+    attempts: "Sequence[Attempt]",
+    protocols: "Sequence[Protocol]",
+    seed: int,
+) -> "list[Score]":
     """Scores of a shape's attempts; a mesh that stands for several is scored once."""
     from t3d.datasets.meshes import read_points
     from t3d.errors import DataError
@@ -210,38 +234,10 @@ def _scores(inputs: Inputs, part: str, shape: str, attempts: Sequence[Attempt]) 
         if mesh is None or surface is None:
             raise DataError(inputs.lost(shape) or "no surface points were made")
         points = Cloud(read_points(surface / "surface.ply")[0])
-        return Body(_original(mesh / "mesh.ply", mesh)), Body(points), None
+        return _original(mesh / "mesh.ply", mesh), Body(points), None
 
-    found = subjects(inputs.protocols, shape, inputs.seed, truth, True)
-    read = {(one.file, one.reason): _prediction(one, mesh) for one in attempts}
-    scored = [{key: subject.score(body) for key, body in read.items()} for subject in found]
-    return [
-        replace(known[one.file, one.reason], **one.labels, part=part) for known in scored for one in attempts
-    ]
-
-
-def _prediction(attempt: Attempt, truth: Path | None) -> "Body | str":
-    """The predicted mesh in the original frame, or why there is none that can be scored."""
-    from t3d.datasets.meshes import read_ply
-    from t3d.errors import DataError
-    from t3d.geometry.clouds import Body
-
-    if attempt.file is None or not attempt.file.is_file():
-        return attempt.reason or "missing"
-    try:
-        return Body(read_ply(attempt.file) if attempt.placed else _original(attempt.file, truth))
-    except DataError as error:
-        return str(error)
-
-
-def _original(path: Path, truth: Path | None) -> "Mesh":
-    """A mesh of the unit frame, by the way back of a `mesh` folder."""
-    from t3d.datasets.formats import read_transform
-    from t3d.datasets.meshes import read_ply
-    from t3d.errors import DataError
-    from t3d.geometry.mesh import Mesh
-
-    if truth is None:
-        raise DataError("no ground truth to place it by")
-    mesh = read_ply(path)
-    return Mesh(read_transform(truth / "transform.json").invert(mesh.vertices), mesh.faces)
+    rows = []
+    for subject in subjects(protocols, shape, seed, truth, True):
+        score = cache(subject.score)
+        rows += [replace(score(prediction), **labels, part=part) for labels, prediction in attempts]
+    return rows
