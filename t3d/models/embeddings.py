@@ -19,10 +19,10 @@ from t3d.models.views import read_views
 Bytes = NDArray[np.uint8]
 
 
-def easy_views(folder: Path, count: int) -> tuple[list[str], Bytes]:
-    """Names (`easy/07`) of at most `count` easy views of a shape, evenly, and images (V, H, H, 3)."""
+def easy_views(folder: Path, count: int) -> Bytes:
+    """At most `count` easy views (V, H, H, 3) of a shape, evenly."""
     numbers = evenly(sorted(int(path.stem) for path in (folder / "easy").glob("*.png")), count)
-    return [f"easy/{number:02d}" for number in numbers], read_views(folder, "easy", numbers)[0]
+    return read_views(folder, "easy", numbers)[0]
 
 
 def shape_codes(
@@ -35,7 +35,7 @@ def shape_codes(
     known = load_codes(codes)[1] if codes else {}
     found = {shape: known[shape] for shape in shapes if shape in known}
     for shape in views.keys() & set(shapes) - known.keys():
-        found[shape] = network.encode(easy_views(views[shape], count)[1]).mean(0)
+        found[shape] = network.encode(easy_views(views[shape], count)).mean(0)
     return dict(sorted(found.items()))
 
 
@@ -86,18 +86,6 @@ def measures(embeddings: NDArray[np.floating]) -> dict[str, float]:
         "intra": float(intra.mean()),
         "inter": float(inter.mean()),
     }
-
-
-def drift(embeddings: NDArray[np.floating]) -> Floats:
-    """How far each view (K, V) is from the mean of its shape, over the mean distance of two shapes' means.
-
-    0: the view does not matter; 1: two views differ as two shapes do.
-    """
-    means = embeddings.mean(1)
-    one, other = np.triu_indices(len(means), 1)
-    apart = np.linalg.norm(means[one] - means[other], axis=1).mean()
-    away: Floats = np.linalg.norm(embeddings - means[:, None], axis=2) / apart
-    return away
 
 
 def _centred(embeddings: NDArray[np.floating]) -> Floats:

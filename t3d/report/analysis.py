@@ -34,7 +34,7 @@ def pictures(views: Mapping[str, Path], count: int) -> list[NDArray[np.uint8]]:
     """At most `count` easy views (V, H, H, 3) of each shape, as many of all; `views`: folders by shape id."""
     from t3d.models.embeddings import easy_views
 
-    read = [easy_views(folder, count)[1] for folder in views.values()]
+    read = [easy_views(folder, count) for folder in views.values()]
     return [images[: min(map(len, read))] for images in read]
 
 
@@ -78,17 +78,6 @@ def cloud_panel(title: str, views: Reals) -> Panel:
     """Views (K, V, C) in the plane by t-SNE, one colour and mark per shape, in turn."""
     x, y = plane(views.reshape(-1, views.shape[-1])).T.reshape(2, *views.shape[:2])
     return Panel(title, "", "", [Series("", *pair, dots=True) for pair in zip(x, y, strict=True)])
-
-
-def cosine_panel(title: str, views: Reals) -> Panel:
-    """Distributions of cosines of embeddings (K, V, C) within and between shapes."""
-    from t3d.models.embeddings import cosines
-
-    edges = np.linspace(-1, 1, 41)
-    shares = [np.histogram(values, edges)[0] / len(values) for values in cosines(views)]
-    names = ("views of one shape", "views of two shapes")
-    series = [Series(name, edges[1:] - 0.025, share) for name, share in zip(names, shares, strict=True)]
-    return Panel(title, "cosine", "share of pairs", series, limits=(0, None))
 
 
 def binned(angles: Reals, values: Reals, width: float) -> tuple[Reals, Reals]:
@@ -136,12 +125,9 @@ def write_figure(out: Path, name: str, panels: Sequence[Panel], rows: Rows = (),
     return found
 
 
-def cloud_sections(out: Path, about: str, clouds: Mapping[str, Reals]) -> list[Section]:
-    """Views (K, V, C) by encoder: in the plane, how well they tell shapes apart, their cosines."""
+def cloud_section(out: Path, about: str, clouds: Mapping[str, Reals]) -> Section:
+    """Views (K, V, C) by encoder: in the plane, and how well they tell shapes apart."""
     from t3d.models.embeddings import measures
 
     rows = [{"encoder": one, **measures(views), "shapes": len(views)} for one, views in clouds.items()]
-    return [
-        write_figure(out, "views", [cloud_panel(*one) for one in clouds.items()], rows, about),
-        write_figure(out, "cosines", [cosine_panel(*one) for one in clouds.items()], about=about),
-    ]
+    return write_figure(out, "views", [cloud_panel(*one) for one in clouds.items()], rows, about)

@@ -24,18 +24,12 @@ from t3d.report.pictures import (
     tile,
     view_camera,
 )
-from t3d.report.summary import Score
+from t3d.report.summary import PARTS, ByPart, Score
 from t3d.report.tables import method_name
 from t3d.report.viewer import solid
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
-
-ByPart = Mapping[str, Mapping[str, Path]]
-"""Folder of a per-shape artifact, by part of the split and shape id."""
-
-PARTS = {"test": "test", "train": "train_scored"}
-"""Part of the split by the name it has in score files."""
 
 
 @dataclass(frozen=True)

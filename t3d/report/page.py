@@ -16,10 +16,10 @@ from t3d.datasets.images import read_rgb
 from t3d.datasets.splits import is_chosen
 from t3d.report.comparison import published_tables, solution_tables
 from t3d.report.figures import distribution
-from t3d.report.gallery import PARTS, ByPart, ShapeFolders, cards, chosen, ranked, side_by_side, solid_tiles
+from t3d.report.gallery import ShapeFolders, cards, chosen, ranked, side_by_side, solid_tiles
 from t3d.report.pictures import Tile, data_uri
 from t3d.report.sections import inlined
-from t3d.report.summary import Score, read_scores
+from t3d.report.summary import PARTS, ByPart, Score, read_scores
 from t3d.report.tables import DASH, METHODS, method_name, score_tables, significant, view_of
 from t3d.report.training import overlaid, trainings
 from t3d.report.viewer import script

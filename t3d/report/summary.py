@@ -23,6 +23,12 @@ OK, FAILED, NO_TRUTH = "ok", "failed", "no ground truth"
 ANY = "any"
 """Level and view choice of methods that do not look at the image."""
 
+PARTS = {"test": "test", "train": "train_scored"}
+"""Part of the split by the name it has in score files."""
+
+ByPart = Mapping[str, Mapping[str, Path]]
+"""Folder of a per-shape artifact, by part of the split and shape id."""
+
 LABELS = ("method", "variant", "part", "level", "choice")
 """What the scores of one table row have in common."""
 

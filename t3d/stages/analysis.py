@@ -55,11 +55,11 @@ def analysis(
             panels = report.code_panels(np.stack([*known.values()]), clouds[name].mean(1))
             sizes = report.size_row(name, model, len(views["train"]))
             made.append(report.write_figure(out, "codes", panels, [sizes], name))
-        made += report.cloud_sections(out, "codes", clouds)
+        made.append(report.cloud_section(out, "codes", clouds))
         if pretrain:
             encoders = pretrained(pretrain, train_seed).items()
             clouds = {who: np.stack([features(one, images) for images in unseen]) for who, one in encoders}
-            made += report.cloud_sections(out, "pre-training", clouds)
+            made.append(report.cloud_section(out, "pre-training", clouds))
     scored = [one for one in read_scores(scores / "metrics.csv") if one.part == "test"]
     rows = report.error_rows(scored, views["test"])
     made.append(report.write_figure(out, "errors", report.error_panels(rows)))

@@ -50,10 +50,16 @@ def retrieval(
         names, seen = _searched(model, views.get("train", {}), level, params.views)
         for (part, shape), levels in chosen.items():
             asked = sorted({view for some in levels.get(level, {}).values() for view in some})
-            if asked and len(names):
-                alike = _features(model, (views[part][shape] / f"{view}.png" for view in asked)) @ seen.T
-                alike[:, names == shape] = -2.0
-                found.setdefault(shape, {}).update(_nearest(asked, alike, names))
+            others = names != shape
+            if asked and others.any():
+                alike = (
+                    _features(model, (views[part][shape] / f"{view}.png" for view in asked)) @ seen[others].T
+                )
+                answers = zip(
+                    asked, names[others][alike.argmax(1)].tolist(), alike.max(1).tolist(), strict=True
+                )
+                nearest = {view: {"shape": name, "cosine": cosine} for view, name, cosine in answers}
+                found.setdefault(shape, {}).update(nearest)
     write_json(out / "retrieval.json", found)
     return {"shapes": len(found), "searched": len(views.get("train", {}))}
 
@@ -67,8 +73,7 @@ def _searched(
     names, features = [], [np.empty((0, 0), np.float32)]
     for shape, folder in sorted(shapes.items()):
         files = sorted((folder / level).glob("*.png"))
-        picks = files[:: max(len(files) // count, 1) if count else 1]
-        if picks:
+        if picks := files[:: max(len(files) // count, 1) if count else 1]:
             features.append(_features(model, picks))
             names += [shape] * len(picks)
     return np.array(names), np.concatenate(features[1:] or features)
@@ -82,12 +87,3 @@ def _features(model: "Network", files: Iterable[Path]) -> "np.ndarray":
 
     features = model.features(np.stack([read_rgb(file) for file in files]))
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-
-
-def _nearest(asked: Iterable[str], alike: "np.ndarray", names: "np.ndarray") -> dict[str, Any]:
-    best = alike.argmax(axis=1)
-    return {
-        view: {"shape": str(names[index]), "cosine": float(row[index])}
-        for view, row, index in zip(asked, alike, best, strict=True)
-        if row[index] >= -1.5  # else nothing was searched but the shape itself
-    }

@@ -34,11 +34,6 @@ def test_directions_are_those_of_the_camera_recipe(tmp_path, monkeypatch):
     assert analysis.view_angles(tmp_path, names) == pytest.approx(wanted)
 
 
-def test_shares_of_cosines_add_up():
-    panel = analysis.cosine_panel("", RNG.normal(size=(4, 5, 3)))
-    assert [one.y.sum() for one in panel.series] == pytest.approx([1, 1])
-
-
 def test_figures_of_codes_are_the_same_every_time():
     codes, unseen = RNG.normal(size=(9, 4)).astype(np.float32), RNG.normal(size=(3, 4)).astype(np.float32)
     once, again = (analysis.code_panels(codes, unseen) for _ in range(2))

@@ -82,9 +82,8 @@ def test_artifact_holds_pictures_masks_and_cameras(tmp_path):
     assert {name: (masks[name].shape, masks[name].dtype) for name in masks} == {
         name: ((4, 64, 64), np.uint8) for name in ("easy", "hard")
     }
-    expected = {"views": 8, "blank": 0, "cut_off": 0, "fitted": 0, "parts": 1, "textures": 0, "warnings": []}
-    assert {key: facts[key] for key in expected} == expected
-    assert facts["tries"] >= 8
+    expected = {"views": 8, "blank": 0, "cut_off": 0, "fitted": 0, "warnings": []}
+    assert facts == expected
 
 
 def test_pictures_are_red_on_white_where_the_mask_says(tmp_path):
