@@ -23,6 +23,9 @@ Reals = NDArray[np.floating]
 AZIMUTH = "azimuth (°; 270: front, 90: back)"
 """Name of an axis, by the camera recipe's convention."""
 
+WIDTH = 45.0
+"""Of the bins of azimuths, in degrees."""
+
 
 def several(views: Mapping[str, Path], count: int) -> dict[str, Path]:
     """At most `count` shapes with more than one easy view, evenly over their sorted ids; `views` folders."""
@@ -36,15 +39,6 @@ def pictures(views: Mapping[str, Path], count: int) -> list[NDArray[np.uint8]]:
 
     read = [easy_views(folder, count) for folder in views.values()]
     return [images[: min(map(len, read))] for images in read]
-
-
-def view_angles(folder: Path, names: Sequence[str]) -> Reals:
-    """Azimuth in [0, 360) and elevation (N, 2), in degrees, of views (`easy/07`) as seen from the centre."""
-    from t3d.datasets.cameras import read_cameras
-
-    cameras = read_cameras(folder / "cameras.json")
-    x, y, z = np.array([cameras[name[:4]][int(name[5:])].eye for name in names]).T
-    return np.degrees([np.arctan2(z, x) % (2 * np.pi), np.arctan2(y, np.hypot(x, z))]).T
 
 
 def plane(rows: Reals) -> Reals:
@@ -80,36 +74,29 @@ def cloud_panel(title: str, views: Reals) -> Panel:
     return Panel(title, "", "", [Series("", *pair, dots=True) for pair in zip(x, y, strict=True)])
 
 
-def binned(angles: Reals, values: Reals, width: float) -> tuple[Reals, Reals]:
-    """Middles of the bins of angles (N,) that hold any, and the medians of the values (N,) in them."""
-    number = np.floor(angles / width).astype(np.int64)
-    there = np.unique(number)
-    return (there + 0.5) * width, np.array([np.median(values[number == one]) for one in there])
+def azimuth(folder: Path, view: str) -> float:
+    """From where a view (`easy/07`) of a `views` folder looks at the centre, in [0, 360) degrees."""
+    from t3d.datasets.cameras import read_cameras
+
+    level, number = view.split("/")
+    x, _, z = read_cameras(folder / "cameras.json")[level][int(number)].eye
+    return float(np.degrees(np.arctan2(z, x)) % 360)
 
 
-def error_rows(scores: Sequence[Score], views: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """Every score of a network on a known view, and where the view was seen from, in degrees."""
-    rows = []
+def error_panel(scores: Sequence[Score], views: Mapping[str, Path]) -> Panel:
+    """Errors of networks against the azimuth of the view: dots, medians of bins of `WIDTH` as lines."""
+    found: dict[str, list[tuple[float, float]]] = {}
     for one in scores:
         if one.method == one.variant and one.view and one.shape in views and one.chamfer is not None:
-            ((azimuth, elevation),) = view_angles(views[one.shape], [one.view]).tolist()
-            about = {"variant": one.variant, "shape": one.shape, "view": one.view}
-            rows.append(about | {"azimuth": azimuth, "elevation": elevation, "chamfer": one.chamfer})
-    return rows
-
-
-def error_panels(rows: Rows) -> list[Panel]:
-    """Errors against azimuth and elevation: a dot per shape and view, medians of bins as a line."""
-    panels = []
-    for angle, across, width in (("azimuth", AZIMUTH, 60), ("elevation", "elevation (°)", 2.5)):
-        series = []
-        for number, variant in enumerate(dict.fromkeys(row["variant"] for row in rows)):
-            mine = [(row[angle], row["chamfer"]) for row in rows if row["variant"] == variant]
-            at, values = np.array(mine).T
-            line = Series(f"{variant}, median", *binned(at, values, width), color=number)
-            series += [Series("", at, values, True, number), line]
-        panels.append(Panel("", across, "Chamfer distance (log scale)", series, "y"))
-    return panels
+            found.setdefault(one.variant, []).append((azimuth(views[one.shape], one.view), one.chamfer))
+    series = []
+    for number, (variant, pairs) in enumerate(found.items()):
+        at, errors = np.array(pairs).T
+        bins = np.unique(at // WIDTH)
+        medians = np.array([np.median(errors[at // WIDTH == one]) for one in bins])
+        line = Series(f"{variant}, median", (bins + 0.5) * WIDTH, medians, color=number)
+        series += [Series("", at, errors, True, number), line]
+    return Panel("", AZIMUTH, "Chamfer distance (log scale)", series, "y")
 
 
 def size_row(name: str, model: "Network", shapes: int) -> dict[str, Any]:

@@ -61,6 +61,5 @@ def analysis(
             clouds = {who: np.stack([features(one, images) for images in unseen]) for who, one in encoders}
             made.append(report.cloud_section(out, "pre-training", clouds))
     scored = [one for one in read_scores(scores / "metrics.csv") if one.part == "test"]
-    rows = report.error_rows(scored, views["test"])
-    made.append(report.write_figure(out, "errors", report.error_panels(rows)))
+    made.append(report.write_figure(out, "errors", [report.error_panel(scored, views["test"])]))
     return write_sections(out, made)

@@ -14,24 +14,13 @@ def score(shape, chamfer, method="s1", choice="fix"):
     return Score("deepsdf", shape, "easy/00", "ok", "", {"chamfer-l2": chamfer}, **labels)
 
 
-def test_medians_of_bins_equal_a_slow_twin():
-    angles, values = RNG.uniform(0, 360, 50), RNG.random(50)
-    middles, medians = analysis.binned(angles, values, 30)
-    slow = {}
-    for angle, value in zip(angles, values, strict=True):
-        slow.setdefault(15 + 30 * int(angle / 30), []).append(value)
-    assert middles.tolist() == sorted(slow)
-    assert medians == pytest.approx([np.median(slow[middle]) for middle in middles])
-
-
 def test_directions_are_those_of_the_camera_recipe(tmp_path, monkeypatch):
-    wanted = np.array([[0, 10], [90, 45], [270, 0], [359, 30]], float)
-    turn, lift = np.radians(wanted).T
+    wanted = np.array([0.0, 90, 270, 359])
+    turn, lift = np.radians(wanted), np.radians([10, 45, 0, 30])
     eyes = np.array([np.cos(turn) * np.cos(lift), np.sin(lift), np.sin(turn) * np.cos(lift)]).T * 1.7
     cameras = {"easy": [type("Camera", (), {"eye": eye}) for eye in eyes]}
     monkeypatch.setattr("t3d.datasets.cameras.read_cameras", lambda path: cameras)
-    names = [f"easy/{number:02d}" for number in range(4)]
-    assert analysis.view_angles(tmp_path, names) == pytest.approx(wanted)
+    assert [analysis.azimuth(tmp_path, f"easy/{number:02d}") for number in range(4)] == pytest.approx(wanted)
 
 
 def test_figures_of_codes_are_the_same_every_time():
@@ -45,15 +34,20 @@ def test_figures_of_codes_are_the_same_every_time():
     assert once[0].across == f"component 1 ({shares[0] / shares.sum():.0%} of the variance)"
 
 
-def test_errors_know_their_direction(tmp_path, monkeypatch):
-    monkeypatch.setattr(analysis, "view_angles", lambda folder, names: np.array([[30.0, 20.0]]))
-    scores = [score("a", 0.1), score("b", 0.2), score("a", 0.3, "template"), score("a", None)]
-    rows = analysis.error_rows(scores, {"a": tmp_path})
-    expected = {"variant": "s1", "shape": "a", "view": "easy/00", "azimuth": 30, "elevation": 20}
-    assert rows == [expected | {"chamfer": 0.1}]
-    dots, line = analysis.error_panels(rows)[0].series
-    assert (dots.x, dots.y) == ([30], [0.1])
-    assert (line.x, line.y) == ([30], [0.1])
+def test_errors_stand_at_their_direction_with_medians_of_bins(tmp_path, monkeypatch):
+    angles = iter(RNG.uniform(0, 360, 50))
+    at = {f"{number:02d}": next(angles) for number in range(50)}
+    monkeypatch.setattr(analysis, "azimuth", lambda folder, view: at[folder.name])
+    scores = [score(shape, 0.1 + RNG.random()) for shape in at]
+    others = [score("00", 0.3, "template"), score("01", None), score("elsewhere", 0.2)]
+    dots, line = analysis.error_panel([*scores, *others], {shape: tmp_path / shape for shape in at}).series
+    assert dots.x.tolist() == list(at.values())
+    assert dots.y.tolist() == [one.chamfer for one in scores]
+    slow = {}
+    for angle, one in zip(at.values(), scores, strict=True):
+        slow.setdefault(22.5 + 45 * int(angle / 45), []).append(one.chamfer)
+    assert line.x.tolist() == sorted(slow)
+    assert line.y == pytest.approx([np.median(slow[middle]) for middle in sorted(slow)])
 
 
 def test_a_code_book_crosses_the_encoder_where_the_table_says():
