@@ -47,3 +47,18 @@ def cycle_error(source: Placed, target: Placed) -> float:
     there = counterparts(target, source.places)
     back = counterparts(source, target.places[there])
     return float(np.linalg.norm(source.points[back] - source.points, axis=1).mean())
+
+
+def overlap(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> float:
+    """Intersection over union of the insides of two shapes, from signed distances (N,) at the same points.
+
+    1 where neither has an inside.
+    """
+    either = np.count_nonzero((one < 0) | (other < 0))
+    return float(np.count_nonzero((one < 0) & (other < 0)) / either) if either else 1.0
+
+
+def lattice(resolution: int) -> npt.NDArray[np.float32]:
+    """Centres (resolution^3, 3) of the cells of the box [-1, 1]^3."""
+    axis = (np.arange(resolution, dtype=np.float32) + 0.5) * (2 / resolution) - 1
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -10,6 +10,8 @@ from t3d.geometry.correspondence import (
     counterparts,
     cycle_error,
     label_agreement,
+    lattice,
+    overlap,
 )
 
 RNG = np.random.default_rng(0)
@@ -73,3 +75,18 @@ def test_labels_that_the_source_lacks_do_not_count():
     target = Placed(TEMPLATE, TEMPLATE, np.repeat([0, 1], 100))
     assert label_agreement(source, target) == 1.0
     assert label_agreement(Placed(TEMPLATE, TEMPLATE, np.full(200, -1)), target) is None
+
+
+def test_overlap_of_two_balls_is_that_of_their_volumes():
+    points = lattice(64)
+    inner, outer = (np.linalg.norm(points, axis=1) - radius for radius in (0.4, 0.8))
+    assert overlap(inner, outer) == pytest.approx(1 / 8, rel=0.02)
+    assert overlap(inner, inner) == overlap(points[:, 0] + 2, points[:, 0] + 2) == 1.0
+    assert overlap(inner, points[:, 0] + 2) == 0.0
+
+
+def test_the_lattice_fills_the_box_evenly():
+    points = lattice(4)
+    assert points.shape == (64, 3)
+    assert np.unique(points) == pytest.approx([-0.75, -0.25, 0.25, 0.75])
+    assert len(np.unique(points, axis=0)) == 64
