@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t3d.datasets.splits import evenly
+from t3d.geometry.correspondence import lattice
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.sections import Rows, Section, section
 from t3d.report.summary import Score
@@ -99,10 +100,23 @@ def error_panel(scores: Sequence[Score], views: Mapping[str, Path]) -> Panel:
     return Panel("", AZIMUTH, "Chamfer distance (log scale)", series, "y")
 
 
-def size_row(name: str, model: "Network", shapes: int) -> dict[str, Any]:
-    """What is trained: a code book for `shapes` shapes grows with their number, an encoder does not."""
+def code_row(name: str, model: "Network", codes: Reals, shapes: int) -> dict[str, Any]:
+    """What is trained: a code book for `shapes` shapes grows with their number, an encoder does not; and
+    whether close codes (K, C) warp points alike.
+    """
     size, code = model.encoder_parameters, len(model.mean_code)
-    return {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
+    sizes = {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
+    return sizes | {"warps against codes": warp_correlation(model, codes, lattice(8))}
+
+
+def warp_correlation(network: "Network", codes: Reals, points: Reals) -> float:
+    """Rank correlation over pairs of codes (K, C): how far apart they are, and they warp points (N, 3)."""
+    from scipy.spatial.distance import pdist
+    from scipy.stats import spearmanr
+
+    places = np.stack([network.warp(points, code) for code in codes], axis=1)
+    moved = np.mean([pdist(place) for place in places], axis=0)
+    return float(spearmanr(pdist(codes), moved).statistic)
 
 
 def write_figure(out: Path, name: str, panels: Sequence[Panel], rows: Rows = (), about: str = "") -> Section:

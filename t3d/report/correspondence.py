@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from t3d.datasets.formats import read_json, read_npz
 from t3d.datasets.meshes import read_ply
 from t3d.datasets.splits import evenly
-from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label_agreement
+from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label_agreement, lattice, overlap
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.report.figures import SERIES
 from t3d.report.pictures import ANGLES, Tile, around, place_colors, tile, warped
-from t3d.report.sections import Section, section
+from t3d.report.sections import Rows, Section, section
 
 if TYPE_CHECKING:
     from t3d.models.network import Floats, Network
@@ -28,6 +28,9 @@ PARTS = dict(
     zip("blue vermilion green pink orange sky-blue yellow".split(), (*SERIES, "#f0e442"), strict=True)
 )
 """Colours of parts, in turn, by what they are called."""
+
+GRID = 32
+"""Cells of the box [-1, 1]^3 along each axis at which insides are compared."""
 
 WAYS = {"through the template": "warped", "in the unit frame": "still"}
 """Where a point's counterpart on another shape is looked for, the nearest one there: places of a `Member`."""
@@ -195,10 +198,26 @@ def pair_summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return summary
 
 
-def sections(pairs: Sequence[Mapping[str, Any]], names: Sequence[str], parts: Sequence[str]) -> list[Section]:
-    """The sections of the pictures named, with a table of what transfer between pairs comes to."""
+def overlap_rows(codes: Sequence["Floats"], network: "Network") -> list[dict[str, Any]]:
+    """How much what may stand for all shapes, the template or a mean, shares with each of them."""
+    points = lattice(GRID)
+    each, template = [network.sdf(points, code) for code in codes], network.template_sdf(points)
+    means = {"mean code": network.sdf(points, network.mean_code), "mean distance": np.mean(each, axis=0)}
+    return [
+        {
+            "shape": name,
+            "IoU with the template": overlap(values, template),
+            "mean IoU with the shapes": float(np.mean([overlap(values, one) for one in each])),
+            "shapes": len(each),
+        }
+        for name, values in {"template": template, **means}.items()
+    ]
+
+
+def sections(tables: Mapping[str, Rows], names: Sequence[str], parts: Sequence[str]) -> list[Section]:
+    """The sections of the pictures named, with their tables; parts: names of the shapes' parts."""
     colored = ", ".join(
         f"{part} {color}" for part, color in zip(parts, list(PARTS) * len(parts), strict=False)
     )
-    about, tables = colored or "without parts: its place there", {"transfer": pair_summary(pairs)}
+    about = colored or "without parts: its place there"
     return [section("correspondence", one, f"{one}.png", tables.get(one, ()), about) for one in names]

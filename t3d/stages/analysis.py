@@ -52,9 +52,10 @@ def analysis(
         clouds = {name: np.stack([*map(model.encode, unseen)]) for name, model in models.items()}
         for name, model in models.items():
             known = shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
-            panels = report.code_panels(np.stack([*known.values()]), clouds[name].mean(1))
-            sizes = report.size_row(name, model, len(views["train"]))
-            made.append(report.write_figure(out, "codes", panels, [sizes], name))
+            trained = np.stack([*known.values()])
+            panels = report.code_panels(trained, clouds[name].mean(1))
+            row = report.code_row(name, model, trained, len(views["train"]))
+            made.append(report.write_figure(out, "codes", panels, [row], name))
         made.append(report.cloud_section(out, "codes", clouds))
         if pretrain:
             encoders = pretrained(pretrain, train_seed).items()

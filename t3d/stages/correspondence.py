@@ -66,4 +66,6 @@ def correspondence(
         write_png(out / f"{name}.png", sheet(tiles, params.picture, min(len(rows[0]), 8)))
     pairs = report.pair_rows(members)
     write_table(out / "pairs.csv", pairs)
-    return write_sections(out, report.sections(pairs, list(drawn), parts))
+    overlaps = report.overlap_rows([one.code for one in members], model)
+    tables = {"sheet": overlaps, "transfer": report.pair_summary(pairs)}
+    return write_sections(out, report.sections(tables, list(drawn), parts))

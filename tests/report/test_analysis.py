@@ -54,5 +54,9 @@ def test_a_code_book_crosses_the_encoder_where_the_table_says():
     class Sized:
         mean_code, encoder_parameters = np.zeros(8), 1000
 
-    row = analysis.size_row("s1", Sized(), 50)
-    assert row == {"encoder": "s1", "numbers": 1000, "code book": 400, "equal at shapes": 125}
+        def warp(self, points, code):
+            return points + code
+
+    row = analysis.code_row("s1", Sized(), RNG.normal(size=(6, 3)), 50)
+    expected = {"encoder": "s1", "numbers": 1000, "code book": 400, "equal at shapes": 125}
+    assert row == {**expected, "warps against codes": pytest.approx(1)}, "shifts are as far apart as codes"
