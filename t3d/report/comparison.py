@@ -14,6 +14,8 @@ Runs = Mapping[str, Mapping[str, Any]]
 SHOWN = ("fix", "rnd")
 """View choices of the slides' tables."""
 
+FOREIGN = "Rows of other test shapes cannot be compared with each other."
+
 Row = tuple[tuple[str, ...], Figure, Figure]
 """Method, test shapes, certainty and source; mean and median."""
 
@@ -30,11 +32,7 @@ def published_tables(runs: Runs) -> list[Table]:
         for protocol, group in groupby(found, lambda row: row.protocol):
             members = list(group)
             rows = [*map(_printed, members), *_own(members[0], metrics)]
-            notes = (
-                members[0].protocol_note,
-                "Rows of other test shapes cannot be compared with each other.",
-            )
-            tables.append(_table(f"{category.capitalize()}: {protocol}", rows, notes))
+            tables.append(_table(f"{category.capitalize()}: {protocol}", rows, members[0].protocol_note))
     return tables
 
 
@@ -62,7 +60,7 @@ def _own(like: Published, metrics: Mapping[str, Any]) -> Iterator[Row]:
             yield (who, shapes, "this run", "metrics.json"), pair[0], pair[1]
 
 
-def _table(title: str, rows: Sequence[Row], notes: tuple[str, ...]) -> Table:
+def _table(title: str, rows: Sequence[Row], note: str) -> Table:
     """A mean and a median column for each protocol that occurs."""
     protocols = list(dict.fromkeys(mean.protocol for _, mean, _ in rows))
     cells: list[tuple[Cell, ...]] = []
@@ -71,10 +69,8 @@ def _table(title: str, rows: Sequence[Row], notes: tuple[str, ...]) -> Table:
         place = 2 * protocols.index(mean.protocol)
         figures[place : place + 2] = mean, median
         cells.append((method, mean.protocol, *figures, *rest))
-    heads = ["mean", "median"] * len(protocols)
-    return Table(
-        title, ("method", "protocol", *heads, "test shapes", "certainty", "source"), tuple(cells), notes
-    )
+    heads = ("method", "protocol", *["mean", "median"] * len(protocols), "test shapes", "certainty", "source")
+    return Table(title, heads, tuple(cells), (note, FOREIGN))
 
 
 def solution_tables(runs: Runs) -> list[Table]:
@@ -85,19 +81,16 @@ def solution_tables(runs: Runs) -> list[Table]:
 
 def _solutions(runs: Runs, label: str) -> Table:
     found: dict[tuple[str, str], dict[str, Cell]] = {}
-    columns = []
+    columns: list[str] = []
     for category, metrics in runs.items():
-        for one in metrics["protocols"]:
-            if one["label"] == label:
-                columns += [f"{category} {key}" for key in ("mean", "median")]
-                for row in _of_networks(one):
-                    cells, metric = (
-                        found.setdefault((row["variant"], row["choice"]), {}),
-                        next(iter(row["metrics"])),
-                    )
-                    cells |= {
-                        f"{category} {key}": figure_of(one, row, metric, key) for key in ("mean", "median")
-                    }
+        for one in (one for one in metrics["protocols"] if one["label"] == label):
+            heads = {f"{category} {key}": key for key in ("mean", "median")}
+            columns += heads
+            for row in _of_networks(one):
+                cells = {
+                    head: figure_of(one, row, next(iter(row["metrics"])), key) for head, key in heads.items()
+                }
+                found.setdefault((row["variant"], row["choice"]), {}).update(cells)
     rows = [
         (f"{method_name(variant)} ({choice})", label, *(cells.get(column, DASH) for column in columns))
         for (variant, choice), cells in sorted(found.items())

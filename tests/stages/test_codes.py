@@ -1,7 +1,7 @@
 """The stage `codes` end to end on three spheres."""
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from t3d.datasets.formats import write_samples
 from t3d.models.network import load_codes
 from t3d.stages.codes import Params, codes
+from tests.stages.squares import kill, train
 
 TINY = replace(
     Params(),
@@ -36,6 +37,10 @@ TINY = replace(
 Data = Mapping[str, Mapping[str, Path]]
 
 
+def _make(data: Data, root: Path, progress: Any = lambda *_, **__: None, **changed: Any) -> dict[str, Any]:
+    return train(codes, (data,), root, replace(TINY, **changed), progress=progress)
+
+
 def _sphere(folder: Path, radius: float) -> Path:
     folder.mkdir(parents=True)
     points = np.random.default_rng(0).uniform(-1, 1, (3000, 3))
@@ -53,28 +58,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     }
 
 
-def _make(
-    data: Data, root: Path, progress: Callable[..., None] = lambda *_, **__: None, **changed: Any
-) -> dict[str, Any]:
-    out, scratch = root / "out", root / "scratch"
-    for folder in (out, scratch):
-        folder.mkdir(parents=True, exist_ok=True)
-    facts = codes(
-        data,
-        out=out,
-        params=replace(TINY, **changed),
-        train_seed=0,
-        scratch=scratch,
-        progress=progress,
-        threads=1,
-    )
-    assert facts is not None
-    return dict(facts)
-
-
 def test_it_makes_what_it_promises(data: Data, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
-    facts = _make(data, tmp_path, lambda done, total, **figures: calls.append((done, total)))
+    facts = _make(data, tmp_path, progress=lambda done, total, **figures: calls.append((done, total)))
     decoder, train, val = load_codes(tmp_path / "out")
     assert set(train) == {"a", "b", "c"}
     assert set(val) == {"v"}
@@ -107,13 +93,9 @@ def test_a_killed_stage_goes_on_and_gives_the_same(
 ) -> None:
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
 
-    def kill(done: int, *_: object, **__: object) -> None:
-        if done == 100:
-            raise KeyboardInterrupt
-
     _make(data, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        _make(data, tmp_path / "killed", kill)
+        _make(data, tmp_path / "killed", progress=kill(100))
     _make(data, tmp_path / "killed")
     names = ("decoder.safetensors", "config.json", "codes.npz")
     for one, other in (

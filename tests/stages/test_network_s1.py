@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from PIL import Image
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.network import load, save_codes
 from t3d.stages.network_s1 import Params, network_s1
+from tests.stages.squares import CORNERS, train, write_squares
 
 TINY = replace(
     Params(),
@@ -28,20 +29,12 @@ TINY = replace(
     validate_every=10,
 )
 
+
+def _make(made: "tuple[Path, Views]", root: Path, **changed: Any) -> dict[str, Any]:
+    return train(network_s1, made, root, replace(TINY, **changed))
+
+
 Views = Mapping[str, Mapping[str, Path]]
-
-
-def _views(folder: Path, side: int) -> Path:
-    """Four dark squares of `side` pixels out of 32, at different places."""
-    (folder / "easy").mkdir(parents=True)
-    masks = np.zeros((4, 32, 32), np.uint8)
-    for number in range(4):
-        left, top = (number % 2) * (32 - side), (number // 2) * (32 - side)
-        masks[number, top : top + side, left : left + side] = 255
-        rgb = np.repeat(255 - masks[number] // 2, 3).reshape(32, 32, 3)
-        Image.fromarray(rgb).save(folder / "easy" / f"{number:02d}.png")
-    np.savez_compressed(folder / "masks.npz", easy=masks)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +42,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Views]:
     """A `codes` folder and views: shapes of 6 to 28 pixels with codes (side / 28, 0)."""
     root = tmp_path_factory.mktemp("squares")
     sides = {"train": range(6, 29, 2), "val": (9, 15, 21)}
-    views = {part: {f"s{side}": _views(root / f"s{side}", side) for side in of} for part, of in sides.items()}
+    views = {
+        part: {f"s{side}": write_squares(root / f"s{side}", side, CORNERS) for side in of}
+        for part, of in sides.items()
+    }
     decoder = build_decoder(DecoderConfig(code=2, hidden=8, steps=4, width=8, depth=1), 0)
     named = [
         (tuple(views[part]), np.array([(side / 28, 0) for side in of], np.float32))
@@ -59,28 +55,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Views]:
     save_codes(root / "codes", decoder, *named)
     (root / "codes" / "curves.csv").write_text("step,seconds,loss\n1,0.1,2.0\n")
     return root / "codes", views
-
-
-def _make(
-    made: tuple[Path, Views],
-    root: Path,
-    progress: Callable[..., None] = lambda *_, **__: None,
-    **changed: Any,
-) -> dict[str, Any]:
-    out, scratch = root / "out", root / "scratch"
-    for folder in (out, scratch):
-        folder.mkdir(parents=True, exist_ok=True)
-    facts = network_s1(
-        *made,
-        out=out,
-        params=replace(TINY, **changed),
-        train_seed=0,
-        scratch=scratch,
-        progress=progress,
-        threads=1,
-    )
-    assert facts is not None
-    return dict(facts)
 
 
 def test_it_makes_a_network_that_beats_the_mean_code(made: tuple[Path, Views], tmp_path: Path) -> None:
@@ -112,23 +86,6 @@ def test_its_output_is_the_one_of_this_version(made: tuple[Path, Views], tmp_pat
     """If this changes, raise the stage's version."""
     facts = _make(made, tmp_path, iterations=20)
     assert facts["validation"] == pytest.approx(GOLDEN_VALIDATION, rel=1e-2)
-
-
-def test_a_killed_stage_goes_on_and_gives_the_same(
-    made: tuple[Path, Views], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
-
-    def kill(done: int, *_: object, **__: object) -> None:
-        if done == 40:
-            raise KeyboardInterrupt
-
-    _make(made, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        _make(made, tmp_path / "killed", kill)
-    _make(made, tmp_path / "killed")
-    for name in ("model.safetensors", "config.json"):
-        assert (tmp_path / "whole/out" / name).read_bytes() == (tmp_path / "killed/out" / name).read_bytes()
 
 
 def test_without_validation_shapes_the_last_weights_count(made: tuple[Path, Views], tmp_path: Path) -> None:

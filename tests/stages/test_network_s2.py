@@ -1,7 +1,7 @@
 """The stage `network_s2`: from a pre-trained encoder, samples and views to a network like any other."""
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_backbone, resnet_settings
 from t3d.models.network import load, save_codes, save_encoder
 from t3d.stages.network_s2 import Params, network_s2
+from tests.stages.squares import kill, train, write_squares
 
 TINY = replace(
     Params(), code=4, hidden=16, steps=4, width=16, depth=2, dropout=0.0, clamp=0.3, ramp=10, iterations=60,
@@ -26,20 +27,18 @@ TINY = replace(
 Folders = Mapping[str, Mapping[str, Path]]
 
 
+def _make(given: tuple[Path, Folders, Folders], root: Path, **changed: Any) -> dict[str, Any]:
+    return train(network_s2, given, root, replace(TINY, **changed), variant="s2-byol")
+
+
 def write_cube(folder: Path, side: int) -> Path:
     """`samples.npz` of a cube of `side` / 16 along each axis, and two views: a square of `side` of 32."""
-    (folder / "easy").mkdir(parents=True)
+    write_squares(folder, side, ((0, 0), (1, 0)))
     points = np.random.default_rng(side).uniform(-1, 1, (3000, 3))
     away = np.abs(points) - side / 32
     distance = np.linalg.norm(np.maximum(away, 0), axis=1) + np.minimum(away.max(1), 0)
     rows = np.column_stack([points, distance]).astype(np.float32)
     np.savez(folder / "samples.npz", pos=rows[distance >= 0], neg=rows[distance < 0])
-    masks = np.zeros((2, 32, 32), np.uint8)
-    for number, start in enumerate((0, 32 - side)):
-        masks[number, start : start + side, 0:side] = 255
-        rgb = np.repeat(255 - masks[number] // 2, 3).reshape(32, 32, 3)
-        Image.fromarray(rgb).save(folder / "easy" / f"{number:02d}.png")
-    np.savez_compressed(folder / "masks.npz", easy=masks)
     return folder
 
 
@@ -54,23 +53,6 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Folders, Fold
     save_encoder(root / "pretrain", build_backbone(config, "none", 5))
     (root / "pretrain" / "curves.csv").write_text("step,seconds\n0,0.0\n")
     return root / "pretrain", made, made
-
-
-def _make(
-    given: tuple[Path, Folders, Folders],
-    root: Path,
-    progress: Callable[..., None] = lambda *_, **__: None,
-    **changed: Any,
-) -> dict[str, Any]:
-    out, scratch = root / "out", root / "scratch"
-    for folder in (out, scratch):
-        folder.mkdir(parents=True, exist_ok=True)
-    facts = network_s2(
-        *given, out=out, params=replace(TINY, **changed), variant="s2-byol", train_seed=0, scratch=scratch,
-        progress=progress, threads=1,
-    )  # fmt: skip
-    assert facts is not None
-    return dict(facts)
 
 
 def test_it_makes_a_network_where_everybody_looks_for_one(
@@ -113,13 +95,9 @@ def test_a_killed_stage_goes_on_and_gives_the_same(
 ) -> None:
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
 
-    def kill(done: int, *_: object, **__: object) -> None:
-        if done == 40:
-            raise KeyboardInterrupt
-
     _make(given, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        _make(given, tmp_path / "killed", kill)
+        train(network_s2, given, tmp_path / "killed", TINY, variant="s2-byol", progress=kill(40))
     _make(given, tmp_path / "killed")
     for name in ("model.safetensors", "config.json"):
         assert (tmp_path / "whole/out" / name).read_bytes() == (tmp_path / "killed/out" / name).read_bytes()

@@ -7,32 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from t3d.models.network import load_encoder
 from t3d.stages.pretrain import Params, pretrain
+from tests.stages.squares import CORNERS, train, write_squares
 
 TINY = replace(
     Params(), widths=(8, 16), depths=(1, 1), input_size=16, levels=("easy",), iterations=20, batch=4,
     hidden=16, projection=8, validate_every=10,
 )  # fmt: skip
 
+
+def _make(views: "Views", root: Path, variant: str) -> dict[str, Any]:
+    return train(pretrain, (views,), root, TINY, variant=variant)
+
+
 Views = Mapping[str, Mapping[str, Path]]
-
-
-def write_squares(folder: Path, side: int) -> Path:
-    """Four dark squares of `side` pixels out of 32, at different places."""
-    (folder / "easy").mkdir(parents=True)
-    masks = np.zeros((4, 32, 32), np.uint8)
-    for number in range(4):
-        left, top = (number % 2) * (32 - side), (number // 2) * (32 - side)
-        masks[number, top : top + side, left : left + side] = 255
-        rgb = np.repeat(255 - masks[number] // 2, 3).reshape(32, 32, 3)
-        Image.fromarray(rgb).save(folder / "easy" / f"{number:02d}.png")
-    np.savez_compressed(folder / "masks.npz", easy=masks)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +31,9 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> Views:
     root = tmp_path_factory.mktemp("squares")
     sides = {"train": range(6, 29, 4), "val": (9, 15, 21)}
     return {
-        part: {f"s{side}": write_squares(root / f"s{side}", side) for side in of}
+        part: {f"s{side}": write_squares(root / f"s{side}", side, CORNERS) for side in of}
         for part, of in sides.items()
     }
-
-
-def _make(views: Views, root: Path, variant: str, **changed: Any) -> dict[str, Any]:
-    out, scratch = root / "out", root / "scratch"
-    for folder in (out, scratch):
-        folder.mkdir(parents=True)
-    facts = pretrain(
-        views, out=out, params=replace(TINY, **changed), variant=variant, train_seed=0, scratch=scratch,
-        progress=lambda *_, **__: None, threads=1,
-    )  # fmt: skip
-    assert facts is not None
-    return dict(facts)
 
 
 @pytest.mark.parametrize("method", ["simclr", "moco", "byol", "simsiam"])
