@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from t3d.datasets.formats import read_json, read_transform
 from t3d.datasets.images import read_rgb
 from t3d.datasets.meshes import read_ply
@@ -105,12 +107,9 @@ def ranked(scores: Sequence[Score], variant: str, part: str) -> list[Score]:
 
 
 def chosen(count: int, shown: int) -> list[int]:
-    """Ranks to show out of `count`: first, middle and last, the others spread evenly between; at least 3."""
-    anchors = {0, (count - 1) // 2, count - 1} if count else set()
-    others = [rank for rank in range(count) if rank not in anchors]
-    extra = min(max(shown - len(anchors), 0), len(others))
-    spread = {others[(2 * index + 1) * len(others) // (2 * extra)] for index in range(extra)}
-    return sorted(anchors | spread)
+    """Ranks to show out of `count`, at most `shown` > 2: the first, the middle, the last, others evenly."""
+    spread = np.linspace(0, count - 1, min(count, shown - 1)).astype(int).tolist()
+    return sorted({*spread, (count - 1) // 2}) if count else []
 
 
 def rank_label(rank: int, count: int) -> str:

@@ -13,7 +13,7 @@ class Params:
     """How much the report shows."""
 
     shapes: int = 8
-    """Shapes shown of the test and of the training part each; best, median and worst are always there."""
+    """Shapes shown of the test and of the training part each, at least best, median and worst."""
 
     picture: int = 224
     """Width of the drawn pictures, in pixels (that of the rendered views)."""
@@ -43,7 +43,7 @@ def report(
     from t3d.report.pictures import sheet
 
     made = (views, mesh, reconstructions, photos, template, correspondence, analysis, network, scores, split)
-    text, median = report_page(Inputs(*made, failures, recipe), params.shapes, params.picture)
+    text, median = report_page(Inputs(*made, failures, recipe), max(params.shapes, 3), params.picture)
     (out / "report.html").write_text(text, encoding="utf-8")
     if median:
         write_png(out / "median.png", sheet(median, params.picture))
