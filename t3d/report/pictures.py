@@ -148,9 +148,9 @@ def sheet(tiles: Sequence[Tile], size: int, columns: int = 0) -> NDArray[np.uint
     for number, one in enumerate(tiles):
         left, top = number % columns * size, number // columns * high
         if one.picture is not None:
-            picture = Image.fromarray(one.picture).convert("RGBA")
+            picture = Image.fromarray(one.picture)
             picture = picture.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=1.0)
-            image.paste(picture, (left, top), picture)
+            image.paste(picture, (left, top), picture if picture.mode == "RGBA" else None)
         pen.text((left + size / 2, top + size / 2), one.note, "#444444", font, anchor="mm")
         pen.text((left + size / 2, top + size + size // 32), one.caption, "#444444", font, anchor="ma")
     return np.asarray(image)

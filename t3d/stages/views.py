@@ -74,7 +74,7 @@ def views(
     cannot be read or do not match the mesh, the shape is drawn in grey, with a warning. A shape that no view
     shows is a DataError.
     """
-    from t3d.datasets import drawing
+    from t3d.datasets import rendering
     from t3d.datasets.cameras import depth_unit, write_cameras
     from t3d.datasets.formats import read_transform
     from t3d.datasets.images import write_png
@@ -84,12 +84,12 @@ def views(
     from t3d.report.pictures import Tile, sheet
 
     shape, placed = read_ply(mesh / "mesh.ply"), mesh / "transform.json"
-    drawn, diagonal = drawing.views_of(shape, params, rng)
-    parts, warnings = drawing.looks(appearance, shape, placed)
+    drawn, diagonal = rendering.views_of(shape, params, rng)
+    parts, warnings = rendering.looks(appearance, shape, placed)
     renderer = {"raycast": raycast, "pyrender": rasterize}[params.backend].Renderer(parts, threads)
     unit = depth_unit(drawn)
-    images = drawing.write_views(renderer, drawn, params.maps, unit, out)
-    faults = drawing.faults({name: image.mask for name, image in images.items()})
+    images = rendering.write_views(renderer, drawn, params.maps, unit, out)
+    faults = rendering.faults({name: image.mask for name, image in images.items()})
     every = dict(zip(images, (view for level in drawn.values() for view in level), strict=True))
     angles = {name: f"{one.azimuth_deg % 360:.0f}°/{one.elevation_deg:.0f}°" for name, one in every.items()}
     tiles = [Tile(f"{name[0]}{name[-2:]}  {angles[name]}", image.rgb) for name, image in images.items()]
@@ -97,5 +97,5 @@ def views(
     box, transform = bounds(shape), read_transform(placed)
     write_cameras(out / "cameras.json", drawn, transform, box, diagonal, params.maps, unit)
     counts = {fault: len(names) for fault, names in faults.items()}
-    fitted, warnings = sum(view.fitted for view in every.values()), [*warnings, *drawing.told(faults)]
+    fitted, warnings = sum(view.fitted for view in every.values()), [*warnings, *rendering.told(faults)]
     return {"views": len(images), **counts, "fitted": fitted, "warnings": warnings}
