@@ -30,6 +30,9 @@ from t3d.models.watching import SHOWN
 
 log = logging.getLogger(__name__)
 
+ALIKE_CODES, ALIKE_POINTS = 100, 512
+"""Codes and samples by which the code to start from is chosen: seconds at the published size."""
+
 Out = tuple[list[Tensor], list[Tensor], Tensor]
 """Values (B, N) and warped points (B, N, 3) of the four stages, and codes (B, C)."""
 
@@ -217,30 +220,60 @@ def _optimizer(model: AutoDecoder, plan: CodesPlan) -> torch.optim.Optimizer:
 
 
 def fit_codes(
-    decoder: Decoder, samples: Samples, plan: FitPlan, seed: int, at_once: int = 24
+    decoder: Decoder,
+    samples: Samples,
+    plan: FitPlan,
+    seed: int,
+    first: NDArray[np.float32] | None = None,
+    at_once: int = 24,
 ) -> tuple[NDArray[np.float32], float]:
     """Codes (K, C) of shapes not trained on, by gradient descent with a fixed decoder; and the last loss.
 
-    From N(0, 0.01^2), Adam, rate / 10 at half the iterations, clamped L1 plus 1e-4 times the mean square of
-    the code (Deep Implicit Templates, `reconstruct_deep_implicit_templates.py`).
+    From `first` (K, C), without it from N(0, 0.01^2); Adam, rate / 10 at half the iterations, clamped L1 plus
+    1e-4 times the mean square of the code (DIT `reconstruct_deep_implicit_templates.py`).
     """
     decoder.requires_grad_(False)
     parts, final = [np.empty((0, decoder.config.code), np.float32)], 0.0
     for start in range(0, len(samples), at_once):
         shapes = np.arange(start, min(start + at_once, len(samples)))
-        codes, loss = _fit(decoder, samples, shapes, plan, seed)
+        codes, loss = _fit(decoder, samples, shapes, plan, seed, None if first is None else first[shapes])
         parts.append(codes)
         final += loss * len(shapes) / len(samples)
     decoder.requires_grad_(True)
     return np.concatenate(parts), final
 
 
+@torch.no_grad()
+def most_alike(
+    decoder: Decoder, samples: Samples, codes: NDArray[np.float32], seed: int
+) -> NDArray[np.float32]:
+    """Of `codes` (M, C), of 100 evenly out of more, the best for each of K shapes: (K, C).
+
+    The best tells most samples inside from outside. By the clamped L1 it would be one whose distances are
+    near zero everywhere: most samples lie close to the surface, so that such a code is never far off, though
+    its own surface is anywhere.
+    """
+    rng, found = np.random.default_rng((seed, 5)), []
+    tried = torch.from_numpy(codes[:: -(-len(codes) // ALIKE_CODES)])
+    for shape in range(len(samples)):
+        batch = samples.of(np.array([shape]), ALIKE_POINTS, rng)
+        inside = batch.distances < 0
+        wrong = [((decoder.values(batch.points, code[None]) < 0) != inside).sum() for code in tried]
+        found.append(tried[int(torch.stack(wrong).argmin())])
+    return torch.stack(found).numpy()
+
+
 def _fit(
-    decoder: Decoder, samples: Samples, shapes: NDArray[np.int64], plan: FitPlan, seed: int
+    decoder: Decoder,
+    samples: Samples,
+    shapes: NDArray[np.int64],
+    plan: FitPlan,
+    seed: int,
+    first: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.float32], float]:
     rng = np.random.default_rng((seed, 4, int(shapes[0])))
-    start = rng.normal(0, 0.01, (len(shapes), decoder.config.code)).astype(np.float32)
-    codes = torch.from_numpy(start).requires_grad_()
+    drawn = rng.normal(0, 0.01, (len(shapes), decoder.config.code)).astype(np.float32)
+    codes = torch.from_numpy(drawn if first is None else first.copy()).requires_grad_()
     optimizer = torch.optim.Adam([codes], lr=plan.fit_lr)
     errors = torch.zeros(0)
     for step in range(plan.fit_iterations):

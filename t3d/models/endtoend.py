@@ -26,7 +26,7 @@ VALIDATION_POINTS = 2_000
 """Samples of each validation shape at which they are compared."""
 
 MEAN_VIEWS = 8
-"""Views of each training shape whose codes give the mean code."""
+"""Views of each training shape whose codes are averaged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,10 +167,10 @@ def start_codes(encoder: Encoder, views: Views, length: float) -> None:
 
 
 @torch.no_grad()
-def mean_code(encoder: Encoder, views: Views) -> NDArray[np.float32]:
-    """Mean (C,) of the codes of some views of every shape, without augmentation."""
+def shape_codes(encoder: Encoder, views: Views) -> NDArray[np.float32]:
+    """Codes (K, C), each the mean over some views of a shape, without augmentation."""
     encoder.eval()
-    return _codes(encoder, views).mean(0).numpy()
+    return torch.stack(torch.split(_codes(encoder, views), len(views.ids))).mean(0).numpy()
 
 
 def _codes(encoder: Encoder, views: Views) -> Tensor:

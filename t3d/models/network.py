@@ -44,13 +44,18 @@ class Network:
     looks: Looks | None = None
     """What its training pictures looked like to it; None where it was saved without."""
 
-    def __init__(self, variant: str, decoder: Decoder, encoder: Encoder, mean_code: Floats) -> None:
+    def __init__(self, variant: str, decoder: Decoder, encoder: Encoder, codes: Floats) -> None:
         self.variant = variant
         """How it was trained: "s1" (codes, then regression), "s2-simclr", ..."""
-        self.mean_code = mean_code
-        """Mean of the training shapes' codes, (C,) float32."""
+        self.codes = codes
+        """Of the training shapes, (K, C) float32."""
         self._decoder = fold(decoder).eval().requires_grad_(False)
         self._encoder = encoder.eval().requires_grad_(False)
+
+    @property
+    def mean_code(self) -> Floats:
+        """Mean of the training shapes' codes, (C,) float32."""
+        return _mean(self.codes)
 
     @property
     def input_size(self) -> int:
@@ -124,10 +129,14 @@ class Network:
 
 
 def save(
-    folder: Path, variant: str, decoder: Decoder, encoder: Encoder, mean: Floats, looks: Looks | None = None
+    folder: Path, variant: str, decoder: Decoder, encoder: Encoder, codes: Floats, looks: Looks | None = None
 ) -> None:
-    """Write `model.safetensors` and `config.json`: everything `load` needs, without the network."""
+    """Write `model.safetensors` and `config.json`: everything `load` needs, without the network.
+
+    codes: (K, C) of the training shapes.
+    """
     tensors = {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
+    tensors["codes"] = torch.from_numpy(codes)
     tensors |= {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
     tensors |= {f"looks.{k}": torch.from_numpy(v) for k, v in vars(looks).items()} if looks else {}
     save_weights(folder / "model.safetensors", tensors)
@@ -137,15 +146,14 @@ def save(
         "variant": variant,
         "decoder": asdict(decoder.config),
         "encoder": asdict(encoder.config),
-        "mean_code": [float(x) for x in mean],
     }
     write_json(folder / "config.json", config)
 
 
 def load(path: Path, device: str = "cpu") -> Network:
     """Read a network folder, or a bundle; `StoreError` when keys or shapes are not exactly as expected."""
-    variant, decoder, encoder, mean_code, looks = _read(path)
-    network = Network(variant, decoder, encoder, mean_code)
+    variant, decoder, encoder, codes, looks = _read(path)
+    network = Network(variant, decoder, encoder, codes)
     network.looks = looks
     return network.to(device)
 
@@ -165,10 +173,17 @@ def _read(path: Path) -> tuple[str, Decoder, Encoder, Floats, Looks | None]:
     encoder = Encoder(EncoderConfig(**config["encoder"]), decoder.config.code)
     weights = nn.ModuleDict({"decoder": decoder, "encoder": encoder})
     tensors = read_weights(weights_file)
+    codes = tensors.pop("codes", torch.empty(0, 0)).numpy()
+    if codes.shape[1:] != (decoder.config.code,) or not len(codes):
+        raise StoreError(f"{weights_file}: lacks the codes of its training shapes; train again")
     looks = {name: tensors.pop(name).numpy() for name in sorted(tensors) if name.startswith("looks.")}
     fill(weights, tensors, weights_file)
     known = Looks(**{name[6:]: value for name, value in looks.items()}) if looks else None
-    return config["variant"], decoder, encoder, np.array(config["mean_code"], np.float32), known
+    return config["variant"], decoder, encoder, codes, known
+
+
+def _mean(codes: Floats) -> Floats:
+    return np.asarray(codes.mean(axis=0, dtype=np.float64), np.float32)
 
 
 def write_bundle(path: Path, folder: Path) -> None:
@@ -191,10 +206,10 @@ def read_start(files: Sequence[Path]) -> Start | None:
         return None
     folder = files[0].parent
     if (folder / "decoder.safetensors").exists():
-        decoder, codes, _ = load_codes(folder)
-        return Start(decoder, np.mean(list(codes.values()), axis=0), None)
-    _, decoder, encoder, mean_code, _ = _read(folder)
-    return Start(decoder, mean_code, encoder)
+        decoder, named, _ = load_codes(folder)
+        return Start(decoder, _mean(np.stack(list(named.values()))), None)
+    _, decoder, encoder, codes, _ = _read(folder)
+    return Start(decoder, _mean(codes), encoder)
 
 
 Named = tuple[Sequence[str], NDArray[np.float32]]

@@ -31,7 +31,7 @@ class Params(EndToEndPlan, LossPlan, DecoderConfig):
 
 @stage(
     per="set",
-    version=1,
+    version=2,
     makes="network",
     command="train",
     variants=("s2-simclr", "s2-moco", "s2-byol", "s2-simsiam", "s2-none"),
@@ -67,9 +67,9 @@ def network_s2(
         )
         parts, plans = (train, val), (params, params)
         model, rows = endtoend.train_end_to_end(parts, encoder, first, plans, train_seed, scratch, progress)
-        mean = endtoend.mean_code(model.encoder, train.views)
+        codes = endtoend.shape_codes(model.encoder, train.views)
         known = looks.measure(model.encoder, train.views, val.views)
-    network.save(out, variant, model.decoder, model.encoder, mean, known)
+    network.save(out, variant, model.decoder, model.encoder, codes, known)
     write_curves(out / "curves.csv", rows)
     (out / "curves-pretrain.csv").write_bytes((pretrain / "curves.csv").read_bytes())
     return {

@@ -31,7 +31,7 @@ class Params:
     """Cells of the box [-1, 1]^3 along each axis, as for reconstructions (DeepSDF `deep_sdf/mesh.py`)."""
 
 
-@stage(per="shape", version=1, parts=("test", "train_scored"), files=("code.json",))
+@stage(per="shape", version=2, parts=("test", "train_scored"), files=("code.json",))
 def oracle_code(
     sdf: Path,
     mesh: Path,
@@ -45,11 +45,13 @@ def oracle_code(
 ) -> Facts:
     """Reconstruct a shape from its own distances instead of a picture, in the original frame.
 
+    The search begins at the training shape's code that gives most samples their sign: from codes near zero,
+    as published, a decoder that learned few shapes does not reach what it could say.
     `code.json` says what came of it; `mesh.ply` is there where it has a surface.
     """
     from t3d.datasets.extraction import write_surface
     from t3d.datasets.formats import read_transform, write_json
-    from t3d.models.codes import fit_codes
+    from t3d.models.codes import fit_codes, most_alike
     from t3d.models.network import load
     from t3d.models.plans import FitPlan
     from t3d.models.samples import Samples
@@ -65,7 +67,9 @@ def oracle_code(
             clamp=params.clamp,
         )
         with thread_count(threads):
-            codes, loss = fit_codes(model.decoder, Samples({shape: sdf}), plan, seed)
+            samples = Samples({shape: sdf})
+            start = most_alike(model.decoder, samples, model.codes, seed)
+            codes, loss = fit_codes(model.decoder, samples, plan, seed, start)
         values = partial(model.sdf, code=codes[0])
         transform = read_transform(mesh / "transform.json")
         outcome = write_surface(out / "mesh.ply", values, params.resolution, transform) | {"loss": loss}

@@ -1,6 +1,7 @@
 """Phase 1 on analytic shapes: it learns, it can be interrupted, it finds codes of shapes it has not seen."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from t3d.models.codes import (
     Trained,
     fit_codes,
     memory_needed,
+    most_alike,
     train_codes,
     weighted_losses,
 )
@@ -287,6 +289,22 @@ def test_unseen_shapes_get_codes(spheres: Samples, tmp_path: Path) -> None:
     assert distances.argmin(axis=1).tolist() == [0, 1]
     assert all(torch.equal(before[name], value) for name, value in trained.decoder.state_dict().items())
     assert all(p.requires_grad for p in trained.decoder.parameters())
+    still, _ = fit_codes(trained.decoder, unseen, replace(plan, fit_iterations=0), 0, codes)
+    assert np.array_equal(still, codes)
+
+
+def test_the_most_alike_code_is_of_the_right_inside_not_of_the_least_distances(tmp_path: Path) -> None:
+    """Balls of radius `code`, and one code whose distances are next to nothing everywhere."""
+
+    class Balls(torch.nn.Module):
+        def values(self, points: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+            radius = codes[:, :1]
+            return torch.where(radius > 0, points.norm(dim=-1) - radius, 1e-4)
+
+    samples = Samples({"big": _sphere(tmp_path / "big", 0.7), "small": _sphere(tmp_path / "small", 0.4)})
+    codes = np.array([[0.0], [0.45], [0.6], [0.1]], np.float32)
+    assert most_alike(Balls(), samples, codes, 0).tolist() == codes[[1, 2]][::-1].tolist()
+    assert most_alike(Balls(), samples, np.tile(codes, (100, 1)), 0).shape == (2, 1)
 
 
 def test_no_unseen_shapes_give_no_codes() -> None:

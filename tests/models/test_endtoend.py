@@ -19,9 +19,9 @@ from t3d.models.endtoend import (
     EndToEnd,
     EndToEndPlan,
     Scenes,
-    mean_code,
     reconstruction_loss,
     scenes,
+    shape_codes,
     start_codes,
     train_end_to_end,
 )
@@ -109,7 +109,7 @@ def test_pictures_it_has_not_seen_are_reconstructed_better_than_by_the_mean_code
     model, rows = _train((train, val), iterations=150, scenes=16, validate_every=50)
     found = reconstruction_loss(model, val, 0.3, 0)
     assert found == pytest.approx(min(row["val"] for row in rows), rel=1e-4)
-    mean = torch.from_numpy(mean_code(model.encoder, train.views))
+    mean = torch.from_numpy(shape_codes(model.encoder, train.views).mean(0))
     nn.init.zeros_(model.encoder.to_code.weight)
     model.encoder.to_code.bias.data[:] = mean
     assert found < 0.75 * reconstruction_loss(model, val, 0.3, 0)
@@ -250,11 +250,11 @@ def test_validation_is_by_single_views_without_augmentation(boxes: Callable[[int
     assert reconstruction_loss(model.train(), val, 0.2, 0) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
-def test_the_mean_code_is_that_of_all_shapes_alike(boxes: Callable[[int, int], Scenes]) -> None:
+def test_a_shapes_code_is_the_mean_of_its_views(boxes: Callable[[int, int], Scenes]) -> None:
     encoder, views = build_encoder(ENCODER, 4, "none", 0), boxes(0, 5).views
     with torch.no_grad():
-        expected = encoder.eval()(views.images / 255.0).mean(0)
-    assert mean_code(encoder, views) == pytest.approx(expected.numpy(), abs=1e-6)
+        expected = encoder.eval()(views.images / 255.0).unflatten(0, (5, -1)).mean(1)
+    assert shape_codes(encoder, views) == pytest.approx(expected.numpy(), abs=1e-6)
 
 
 @pytest.mark.parametrize("norms", ["batch", "fixed"])

@@ -22,6 +22,7 @@ from t3d.models.encoder import (
 )
 from t3d.models.looks import Looks
 
+CODES = np.random.default_rng(7).normal(size=(3, 5)).astype(np.float32)
 CONFIG = DecoderConfig(code=5, hidden=16, steps=8, width=12, depth=3)
 
 
@@ -39,7 +40,7 @@ def parts() -> tuple[Decoder, Encoder]:
 
 @pytest.fixture
 def folder(tmp_path: Path, parts: tuple[Decoder, Encoder]) -> Path:
-    network.save(tmp_path, "s1", *parts, np.arange(5, dtype=np.float32) / 7)
+    network.save(tmp_path, "s1", *parts, CODES)
     return tmp_path
 
 
@@ -62,7 +63,8 @@ def test_a_loaded_network_gives_the_same_values(folder: Path, parts: tuple[Decod
     for ours, theirs in zip(loaded.warp_steps(points, code), steps, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
     assert loaded.variant == "s1"
-    assert np.array_equal(loaded.mean_code, np.arange(5, dtype=np.float32) / 7)
+    assert np.array_equal(loaded.codes, CODES)
+    assert loaded.mean_code == pytest.approx(CODES.mean(0))
 
     images = np.random.default_rng(2).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     with torch.no_grad():
@@ -158,7 +160,7 @@ def test_same_network_same_bytes(tmp_path: Path, parts: tuple[Decoder, Encoder])
     contents = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        network.save(tmp_path / name, "s1", *parts, np.zeros(5, np.float32))
+        network.save(tmp_path / name, "s1", *parts, CODES)
         contents.append([path.read_bytes() for path in sorted((tmp_path / name).iterdir())])
     assert contents[0] == contents[1]
 
@@ -205,7 +207,7 @@ def test_looks_and_a_bundle_give_the_same_network_from_one_file(
 ) -> None:
     rng = np.random.default_rng(0)
     known = Looks(rng.random((4, 16), np.float32), np.zeros(0, np.float32), rng.random(3))
-    network.save(tmp_path, "s1", *parts, np.zeros(5, np.float32), known)
+    network.save(tmp_path, "s1", *parts, CODES, known)
     network.write_bundle(tmp_path / "b.t3d", tmp_path)
     images = rng.integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
     first, second = network.load(tmp_path), network.load(tmp_path / "b.t3d")
