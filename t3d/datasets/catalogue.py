@@ -17,7 +17,7 @@ from pathlib import Path
 
 from t3d.datasets.categories import canonical, is_known, plural, same, synset
 from t3d.datasets.given import MODELS, TAKEN, take_model
-from t3d.datasets.sidecars import sidecars
+from t3d.datasets.beside import sidecars
 from t3d.datasets.virtual import original
 from t3d.errors import DataError, UsageError
 from t3d.pipeline.sources import Given, Memo, Source
@@ -79,10 +79,11 @@ class MeshFolder:
         if role == "photo":
             return Source(self.photos[shape], (self.photos[shape],))
         entry = self.entries[original(shape) or shape]
+        brought = self._brought.get(shape, ())
         try:
             mesh = entry.mesh or find_model(entry.folder)
         except DataError:
-            if brought := self._brought.get(shape):
+            if brought:
                 raise DataError(f"no model file, only given {', '.join(brought)}; add {_MODELS[0]}") from None
             raise
         if not mesh.is_file():
@@ -162,28 +163,23 @@ def find_model(folder: Path) -> Path:
 
 def _class_folder(data: Path, category: str) -> Path:
     """The folder in `data` that is named after the category in any spelling, or `data` itself."""
-    folders = _shape_like(data)
+    folders, itself = _shape_like(data), data.resolve().name
     matches = [name for name in folders if same(name, category)]
     matches.sort(key=lambda name: (name != category, name != synset(category), name))
+    if matches[1:]:
+        log.warning("%s: %s all mean %s; taking %s", data, ", ".join(matches), category, matches[0])
     if matches:
-        if matches[1:]:
-            log.warning("%s: %s all mean %s; taking %s", data, ", ".join(matches), category, matches[0])
         return data / matches[0]
-    itself = data.resolve().name
     if same(itself, category):
         return data
-    near = difflib.get_close_matches(category, folders, 1)
-    if is_known(itself) and not any(map(is_known, folders)):
+    near, known = difflib.get_close_matches(category, folders, 1), any(map(is_known, folders))
+    if is_known(itself) and not known:
         raise UsageError(f"{data}: holds {plural(canonical(itself))}; say --category {canonical(itself)}")
-    if not _mesh_names(data) and (near or any(map(is_known, folders))):
-        there = ", ".join(_described(name) for name in folders if _any_mesh(data / name))
+    if (near or known) and not _mesh_names(data):
+        there = ", ".join(canonical(name) for name in folders if _any_mesh(data / name))
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"{data}: no category {category!r} in it; there is {there or 'none'}{hint}")
     return data
-
-
-def _described(folder: str) -> str:
-    return f"{canonical(folder)} ({folder})" if is_known(folder) and canonical(folder) != folder else folder
 
 
 def _shape_like(folder: Path) -> list[str]:
@@ -218,9 +214,10 @@ def _named(folder: Path, files: Sequence[str], taken: frozenset[str]) -> dict[st
     left = list(files)
     for form in forms:
         counts = Counter(map(form, left))
-        free = {file for file in left if counts[form(file)] == 1 and form(file) not in taken | entries.keys()}
-        entries |= {form(file): Entry(folder, folder / file) for file in left if file in free}
-        left = [file for file in left if file not in free]
+        taken |= entries.keys()
+        free = [file for file in left if counts[form(file)] == 1 and form(file) not in taken]
+        entries |= {form(file): Entry(folder, folder / file) for file in free}
+        left = [file for file in left if file not in set(free)]
     return entries
 
 

@@ -8,24 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t3d.datasets.photographs import isolate, read_photograph
-from t3d.errors import DataError, UsageError
-from t3d.pipeline.runs import latest_run
+from t3d.datasets.start import network_folder
+from t3d.errors import DataError
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
     from t3d.models.prediction import Prediction
-
-
-def network_folder(root: Path, variant: str = "") -> Path:
-    """Where a category's store has a network of its newest run that trained one.
-
-    variant: "s1", "s2-simclr", ...; empty: the run's first. UsageError where there is none.
-    """
-    made = latest_run(root, "network")["artifacts"]
-    networks = {name.split("[")[1][:-1]: made[name][""] for name in made if name.startswith("network")}
-    if variant and variant not in networks:
-        raise UsageError(f"{root}: no variant {variant!r} in its latest run; it has {', '.join(networks)}")
-    return root / networks[variant or min(networks)]
 
 
 def run(source: Path | str, variant: str = "") -> "Network":

@@ -3,7 +3,7 @@
 import numpy as np
 
 from t3d.datasets.procedural.chair_back import back
-from t3d.datasets.procedural.chair_plan import Plan, draw_plan
+from t3d.datasets.procedural.chair_plan import Plan
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.looks import Material, fabric, metal, plastic, wood
 from t3d.datasets.procedural.parts import (
@@ -24,7 +24,7 @@ from t3d.datasets.procedural.parts import (
 
 def chair(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
     """One chair: its parts in metres and their materials."""
-    plan = draw_plan(dice)
+    plan = Plan(dice)
     solids = [*_seat(plan, dice), *_legs(plan, dice)]
     if plan.backrest != "none":
         solids += [*back(plan, dice), *_arms(plan, dice)]

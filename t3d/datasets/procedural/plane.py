@@ -19,12 +19,12 @@ from t3d.datasets.procedural.parts import (
     rod,
     section,
 )  # fmt: skip
-from t3d.datasets.procedural.plane_plan import Plan, draw_plan
+from t3d.datasets.procedural.plane_plan import Plan
 
 
 def plane(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
     """One plane: its parts in fuselage lengths and their materials."""
-    plan = draw_plan(dice)
+    plan = Plan(dice)
     solids = [_fuselage(plan), *_wings(plan, dice), *_tail(plan, dice), *_engines(plan, dice)]
     if plan.kind in ("light", "glider", "fighter"):
         solids += _canopy(plan, dice)

@@ -1,14 +1,12 @@
 """Kinds and measures of a procedural plane."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.parts import Array
 
-_MEASURES = "radius span root taper sweep dihedral station nose tail".split()
+_OFTEN = "airliner airliner airliner airliner jet jet turboprop turboprop light light light glider".split()
 _KINDS = """
 airliner  .045 .075   .75 1.15  .15 .23  .18 .40  15 40   2 8  .36 .46  .10 .17  .25 .38
 jet       .050 .070   .75 1.05  .16 .24  .25 .45   5 32   1 6  .42 .52  .16 .26  .30 .42
@@ -17,27 +15,19 @@ light     .065 .100  1.10 1.50  .17 .25  .50 1.0  -3 6    1 7  .24 .36  .10 .20 
 glider    .035 .055  1.80 2.50  .09 .14  .25 .50  -2 5    1 6  .30 .38  .20 .30  .50 .62
 fighter   .045 .065   .50 .85   .28 .50  .08 .35  25 58  -4 2  .38 .48  .25 .38  .10 .25
 """
-_OFTEN = "airliner airliner airliner airliner jet jet turboprop turboprop light light light glider".split()
-_TAILS = {
-    "airliner": "plain plain plain T",
-    "jet": "T T cross plain",
-    "turboprop": "plain T twin",
-    "light": "plain plain T V twin",
-    "glider": "T T plain V",
-    "fighter": "plain fins fins V",
+"""Least and most of radius, span, root, taper, sweep, dihedral, station, nose and tail."""
+
+_TRAITS = {
+    "airliner": ("under2 under2 under2 under4 rear2", "plain plain plain T", 0.12),
+    "jet": ("rear2", "T T cross plain", 0.0),
+    "turboprop": ("prop2 prop2 prop4", "plain T twin", 0.6),
+    "light": ("nose nose nose prop2", "plain plain T V twin", 0.5),
+    "glider": ("none", "T T plain V", 0.6),
+    "fighter": ("tail1 tail2 tail2", "plain fins fins V", 0.4),
 }
-_ENGINES = {
-    "airliner": "under2 under2 under2 under4 rear2",
-    "jet": "rear2",
-    "turboprop": "prop2 prop2 prop4",
-    "light": "nose nose nose prop2",
-    "glider": "none",
-    "fighter": "tail1 tail2 tail2",
-}
-_HIGH_WINGS = {"turboprop": 0.6, "light": 0.5, "airliner": 0.12, "fighter": 0.4, "glider": 0.6}
+"""Engines, tailplanes, and how often the wing is high."""
 
 
-@dataclass(frozen=True)
 class Plan:
     """Measures of one plane in lengths of its fuselage, and degrees; the nose is at z = -0.5.
 
@@ -46,27 +36,25 @@ class Plan:
     the fuselage, share of the length. level: height of the wing in fuselage radii.
     """
 
-    kind: str
-    radius: float
-    tall: float
-    square: float
-    nose: float
-    blunt: float
-    tail: float
-    upsweep: float
-    span: float
-    root: float
-    taper: float
-    sweep: float
-    dihedral: float
-    station: float
-    level: float
-    engines: str
-    tailplane: str
-    winglet: float
-    gear: bool
-    biplane: bool
-    canard: bool
+    def __init__(self, dice: Dice) -> None:
+        self.kind = kind = dice.pick([*_OFTEN, "fighter", "fighter"])
+        engines, tails, high = _TRAITS[kind]
+        self.engines, self.tailplane = dice.pick(engines.split()), dice.pick(tails.split())
+        boxy = kind not in ("airliner", "jet", "glider")
+        self.tall, self.square = dice.between(0.9, 1.2), dice.between(0.0, 0.6 if boxy else 0.3)
+        self.blunt, self.upsweep = dice.between(1.4, 2.3), dice.between(0.0, 0.6)
+        self.level = dice.between(0.6, 0.95) if dice.chance(high) else dice.between(-0.75, -0.2)
+        if self.engines == "rear2":
+            self.tailplane = dice.pick(("T", "T", "cross"))
+        self.winglet = dice.between(0.03, 0.08) if not boxy and dice.chance(0.5) else 0.0
+        self.gear = dice.chance(0.85 if kind == "light" else 0.25)
+        self.biplane = kind == "light" and dice.chance(0.22)
+        self.canard = kind in ("fighter", "jet") and dice.chance(0.25)
+        row = next(line.split() for line in _KINDS.split("\n") if line.startswith(kind))
+        least, most = map(float, row[1::2]), map(float, row[2::2])
+        drawn = tuple(map(dice.between, least, most))
+        self.radius, self.span, self.root, self.taper, self.sweep, self.dihedral = drawn[:6]
+        self.station, self.nose, self.tail = drawn[6:]
 
     def half_width(self, share: ArrayLike) -> Array:
         """Radius of the fuselage at a share of its length from the nose."""
@@ -85,27 +73,3 @@ class Plan:
         """Leading edge of the wing at a distance from the middle, (3,)."""
         y = self.level * self.radius * self.tall * 0.85 + out * np.tan(np.radians(self.dihedral))
         return np.array([out, y, self.station - 0.5 + out * np.tan(np.radians(self.sweep))])
-
-
-def draw_plan(dice: Dice) -> Plan:
-    """Measures and kinds of one plane."""
-    kind = dice.pick([*_OFTEN, "fighter", "fighter"])
-    row = next(line for line in _KINDS.split("\n") if line.startswith(kind)).split()[1:]
-    limits = zip(_MEASURES, row[::2], row[1::2], strict=True)
-    engines, tailplane = dice.pick(_ENGINES[kind].split()), dice.pick(_TAILS[kind].split())
-    boxy = 0.3 if kind in ("airliner", "jet", "glider") else 0.6
-    return Plan(
-        kind=kind,
-        tall=dice.between(0.9, 1.2),
-        square=dice.between(0.0, boxy),
-        blunt=dice.between(1.4, 2.3),
-        upsweep=dice.between(0.0, 0.6),
-        level=dice.between(0.6, 0.95) if dice.chance(_HIGH_WINGS.get(kind, 0)) else dice.between(-0.75, -0.2),
-        engines=engines,
-        tailplane=dice.pick(("T", "T", "cross")) if engines == "rear2" else tailplane,
-        winglet=dice.between(0.03, 0.08) if boxy < 0.5 and dice.chance(0.5) else 0.0,
-        gear=dice.chance(0.85 if kind == "light" else 0.25),
-        biplane=kind == "light" and dice.chance(0.22),
-        canard=kind in ("fighter", "jet") and dice.chance(0.25),
-        **{name: dice.between(float(low), float(high)) for name, low, high in limits},
-    )

@@ -5,12 +5,45 @@ import numpy as np
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.looks import Material, fabric, metal, wood
 from t3d.datasets.procedural.parts import Solid, block, called, revolve, rod, rounded_path, sweep
-from t3d.datasets.procedural.sofa_plan import Plan, draw_plan
+
+ARMS = "box box pad pad rolled rolled slim sloped flared open none".split()
+BACKS = "cushions cushions cushions bench tight channels arched pillows".split()
+LEGS = "plinth blocks tapered tapered splayed sled pins".split()
+
+
+class Plan:
+    """Kinds and measures of one sofa, metres and degrees; heights are above the floor, x = z = 0 is mid-seat.
+
+    floor: underside of the base. base: its top, where cushions lie. seat: their top. back, arm_top: heights
+    of their tops. thick: of the back's frame. one: width of a seat. chaise: side of the long seat, -1, 1 or 0
+    for none. reach: how far it reaches beyond the others. corner: it has a back along its outer side. detail:
+    bevel segments of cushions, fewer where there are many.
+    """
+
+    def __init__(self, dice: Dice) -> None:
+        self.seats = dice.pick((1, 2, 2, 2, 3, 3, 3, 4))
+        self.legs, self.arm = dice.pick(LEGS), dice.pick(ARMS)
+        self.floor = dice.between(0.03, 0.09) if self.legs in ("plinth", "blocks") else dice.between(0.1, 0.2)
+        self.seat = dice.between(0.36, 0.48)
+        self.cushion = dice.between(0.08, min(0.2, self.seat - self.floor - 0.07))
+        self.base, self.back = self.seat - self.cushion, self.seat + dice.between(0.26, 0.52)
+        narrow = self.arm in ("slim", "open")
+        level = dice.chance(0.2) and not narrow
+        self.chaise = dice.pick((-1, 1)) if self.seats > 1 and dice.chance(0.35) else 0
+        self.width = self.seats * dice.between(0.52, 0.78)
+        self.one, self.depth = self.width / self.seats, dice.between(0.5, 0.72)
+        self.thick, self.lean = dice.between(0.07, 0.2), dice.between(2, 16)
+        self.arm_width = dice.between(0.04, 0.08) if narrow else dice.between(0.1, 0.3)
+        low = self.back - 0.01 if level else self.seat
+        self.arm_top = low + (0.0 if level else dice.between(0.08, min(0.26, self.back - self.seat)))
+        self.backrest, self.reach = dice.pick(BACKS), dice.between(0.4, 0.95)
+        self.corner = self.chaise != 0 and dice.chance(0.35)
+        self.detail = 2 if self.seats <= 2 else 1
 
 
 def sofa(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
     """One sofa: its parts in metres and their materials."""
-    plan = draw_plan(dice)
+    plan = Plan(dice)
     solids = [*_base(plan), *_seats(plan, dice), *_back(plan, dice), *_arms(plan, dice), *_legs(plan, dice)]
     if plan.corner:
         solids += _corner(plan)

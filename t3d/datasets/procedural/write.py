@@ -1,10 +1,9 @@
-"""Procedural shapes as files, in ShapeNet v2's layout: OBJ with groups, MTL, PNG textures, parts.json.
+"""Procedural shapes as files, in ShapeNet v2's layout: OBJ with groups, MTL, PNG textures.
 
 Numbers are written with fixed formatting and pictures without compression, so that a shape has the same bytes
 on every machine.
 """
 
-import json
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +43,6 @@ def write_shape(class_folder: Path, category: str, index: int, seed: int) -> Pat
     used = {name: materials[name] for name in dict.fromkeys(solid.material for solid in solids)}
     (models / "model_normalized.obj").write_text(obj_text(normalized(solids), used), newline="\n")
     (models / "model_normalized.mtl").write_text(mtl_text(used), newline="\n")
-    (models / "parts.json").write_text(json.dumps(part_table(solids), indent=1) + "\n", newline="\n")
     for name, material in used.items():
         if material.texture is not None:
             images.mkdir(exist_ok=True)
@@ -59,13 +57,6 @@ def normalized(solids: Sequence[Solid]) -> list[Solid]:
     centre, size = (low + high) / 2, float(np.linalg.norm(high - low))
     # Adding zero turns -0.0 into 0.0, whose sign is rounding noise.
     return [solid.mapped(lambda points: np.round((points - centre) / size, 6) + 0.0) for solid in solids]
-
-
-def part_table(solids: Sequence[Solid]) -> dict[str, list[dict[str, object]]]:
-    """For each part its label, material and range of faces [start, end), in the order of the OBJ's faces."""
-    ends = np.cumsum([len(solid.faces) for solid in solids]).tolist()
-    rows = zip(solids, [0, *ends], ends, strict=False)
-    return {"parts": [{"name": s.name, "material": s.material, "faces": [a, b]} for s, a, b in rows]}
 
 
 def obj_text(solids: Sequence[Solid], materials: Mapping[str, Material]) -> str:
