@@ -81,6 +81,7 @@ def _part(mesh: Any, matrix: Floats, reader: "_Reader") -> Part:
     faces = np.asarray(mesh.faces, dtype=np.int64)
     normals = mesh.vertex_normals if "vertex_normals" in mesh._cache.cache else None
     visual, uv, material = mesh.visual, None, Material(WHITE)
+    colors: Pixels | None
     if visual.kind == "face":
         colors = np.repeat(np.asarray(visual.face_colors, dtype=np.uint8), 3, axis=0)
         vertices, faces = vertices[faces].reshape(-1, 3), np.arange(3 * len(faces)).reshape(-1, 3)
