@@ -145,14 +145,14 @@ def _write_rgba(views: Path, view: Path, mask: npt.NDArray[np.uint8], path: Path
 
 def summary(artifacts: Artifacts) -> list[str]:
     """How many shapes of each part have an artifact, a line per stage."""
-    return [_counts(artifacts, kind) for kind in artifacts.folders]
-
-
-def _counts(artifacts: Artifacts, kind: str) -> str:
-    there, parts = artifacts.folders[kind], artifacts.parts
-    counts = [f"{part} {len(there.keys() & set(parts[part]))} of {len(parts[part])}" for part in PARTS]
-    more = len(there) < sum(len(parts[part]) for part in PARTS)
-    return f"{kind}: {', '.join(counts)}" + (f"; `t3d {_COMMANDS[kind]}` makes what is missing" * more)
+    lines = []
+    for kind, there in artifacts.folders.items():
+        parts = {part: artifacts.parts[part] for part in PARTS}
+        counts = [f"{part} {len(there.keys() & set(ids))} of {len(ids)}" for part, ids in parts.items()]
+        more = len(there) < sum(map(len, parts.values()))
+        hint = f"; `t3d {_COMMANDS[kind]}` makes what is missing" if more else ""
+        lines.append(f"{kind}: {', '.join(counts)}{hint}")
+    return lines
 
 
 def _place(path: Path, write: Callable[[Path], object], force: bool) -> None:

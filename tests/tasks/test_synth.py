@@ -1,5 +1,4 @@
 import json
-import os
 
 import pytest
 
@@ -68,18 +67,6 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         synthesize(tmp_path, ["sofa"], 3, progress=stop)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_killed_run_left_is_swept_but_not_what_another_run_is_writing(tmp_path):
-    old, new = tmp_path / ".draft-old", tmp_path / ".draft-new"
-    for draft in (old, new):
-        (draft / "sofa-0000").mkdir(parents=True)
-    os.utime(old, (0, 0))
-    synthesize(tmp_path, ["chair"], 1)
-    assert new.exists()
-    assert not old.exists()
-    with pytest.raises(UsageError, match="no category 'sofa'"):
-        find_catalogue(tmp_path, "sofa")
 
 
 def test_the_second_in_a_race_keeps_what_the_first_made(tmp_path):
