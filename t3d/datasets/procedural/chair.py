@@ -6,20 +6,8 @@ from t3d.datasets.procedural.chair_back import back
 from t3d.datasets.procedural.chair_plan import Plan
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.looks import Material, fabric, metal, plastic, wood
-from t3d.datasets.procedural.parts import (
-    RIGHT,
-    UP,
-    Array,
-    Solid,
-    block,
-    both,
-    called,
-    oval,
-    revolve,
-    rod,
-    rounded_path,
-    sweep,
-)  # fmt: skip
+from t3d.datasets.procedural.parts import block, oval, revolve, rod, rounded_path, sweep
+from t3d.datasets.procedural.solid import RIGHT, UP, Array, Solid, both, called
 
 
 def chair(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:

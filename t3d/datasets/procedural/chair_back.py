@@ -4,20 +4,8 @@ import numpy as np
 
 from t3d.datasets.procedural.chair_plan import Plan
 from t3d.datasets.procedural.dice import Dice
-from t3d.datasets.procedural.parts import (
-    FORTH,
-    RIGHT,
-    UP,
-    Array,
-    Solid,
-    block,
-    both,
-    called,
-    oval,
-    revolve,
-    rod,
-    sweep,
-)
+from t3d.datasets.procedural.parts import block, oval, revolve, rod, sweep
+from t3d.datasets.procedural.solid import FORTH, RIGHT, UP, Array, Solid, both, called
 
 
 def back(plan: Plan, dice: Dice) -> list[Solid]:

@@ -6,20 +6,9 @@ import numpy as np
 
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.looks import LIVERIES, METALS, Color, Material, camouflage, livery, shade
-from t3d.datasets.procedural.parts import (
-    FORTH,
-    Solid,
-    airfoil,
-    block,
-    both,
-    called,
-    loft,
-    panel,
-    revolve,
-    rod,
-    section,
-)  # fmt: skip
+from t3d.datasets.procedural.parts import airfoil, block, loft, panel, revolve, rod, section
 from t3d.datasets.procedural.plane_plan import Plan
+from t3d.datasets.procedural.solid import FORTH, Solid, both, called
 
 
 def plane(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from t3d.datasets.procedural.dice import Dice
-from t3d.datasets.procedural.parts import Array
+from t3d.datasets.procedural.solid import Array
 
 _OFTEN = "airliner airliner airliner airliner jet jet turboprop turboprop light light light glider".split()
 _KINDS = """

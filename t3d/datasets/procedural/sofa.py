@@ -4,7 +4,8 @@ import numpy as np
 
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.looks import Material, fabric, metal, wood
-from t3d.datasets.procedural.parts import Solid, block, called, revolve, rod, rounded_path, sweep
+from t3d.datasets.procedural.parts import block, revolve, rod, rounded_path, sweep
+from t3d.datasets.procedural.solid import Solid, called
 
 ARMS = "box box pad pad rolled rolled slim sloped flared open none".split()
 BACKS = "cushions cushions cushions bench tight channels arched pillows".split()

@@ -14,7 +14,8 @@ from PIL import Image
 
 from t3d.datasets.procedural import CATEGORIES, VERSION, write_shape
 from t3d.datasets.procedural.looks import Material
-from t3d.datasets.procedural.parts import block, called, revolve
+from t3d.datasets.procedural.parts import block, revolve
+from t3d.datasets.procedural.solid import called
 from t3d.datasets.procedural.write import corner_normals, normalized, obj_text, png
 
 GOLDEN = {
