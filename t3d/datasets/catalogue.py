@@ -79,13 +79,7 @@ class MeshFolder:
         if role == "photo":
             return Source(self.photos[shape], (self.photos[shape],))
         entry = self.entries[original(shape) or shape]
-        brought = self._brought.get(shape, ())
-        try:
-            mesh = entry.mesh or find_model(entry.folder)
-        except DataError:
-            if brought:
-                raise DataError(f"no model file, only given {', '.join(brought)}; add {_MODELS[0]}") from None
-            raise
+        mesh = entry.mesh or find_model(entry.folder)
         if not mesh.is_file():
             raise DataError(
                 f"{mesh}: the mesh file is gone; put it back, or remove the shape from the data set"
@@ -112,9 +106,9 @@ class MeshFolder:
         folders = {shape: entry.folder / GIVEN for shape, entry in self.entries.items() if not entry.mesh}
         brought = {shape: _shape_like(folder) for shape, folder in folders.items() if folder.is_dir()}
         for shape, names in brought.items():
-            for name in set(names) - TAKEN.keys():
-                known = ", ".join(TAKEN)
-                raise UsageError(f"{folders[shape] / name}: cannot be given, only {known}; remove it")
+            if unknown := sorted(set(names) - TAKEN.keys()):
+                where, known = folders[shape] / unknown[0], ", ".join(TAKEN)
+                raise UsageError(f"{where}: cannot be given, only {known}; remove it")
         return brought
 
 
@@ -130,7 +124,7 @@ def find_catalogue(data: Path | str, category: str) -> MeshFolder:
         what = "is a file, not a folder" if data.exists() else "no such folder"
         raise UsageError(f"{data}: {what}; name the folder that holds the meshes")
     folder = _class_folder(data, category)
-    entries = _shape_folders(folder) or _mesh_files(folder)
+    entries = _shape_folders(folder) or _named(folder, sorted(_walk(folder)), _RESERVED)
     if not entries:
         raise UsageError(
             f"{folder}: no mesh in it; expected ShapeNet shape folders or files such as .obj, .glb"
@@ -200,11 +194,6 @@ def _shape_folders(folder: Path) -> dict[str, Entry]:
         return {}
     entries = {name: Entry(folder / name) for name in names}
     return entries | _named(folder, _mesh_names(folder), _RESERVED | entries.keys())
-
-
-def _mesh_files(folder: Path) -> dict[str, Entry]:
-    """Entries of a folder of mesh files, at any depth."""
-    return _named(folder, sorted(_walk(folder)), _RESERVED)
 
 
 def _named(folder: Path, files: Sequence[str], taken: frozenset[str]) -> dict[str, Entry]:

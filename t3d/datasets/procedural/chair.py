@@ -60,8 +60,8 @@ def _arms(plan: Plan, dice: Dice) -> list[Solid]:
     if plan.arms == "loop":
         path = rounded_path([(inner, y, rear), (x + 0.02, y, front), (edge, low, front + 0.06)], 0.09, 6)
         return called("arm", "frame", *both(sweep(path, 0.026, 0.026, RIGHT, 0.2, 10)))
-    path = [(inner, y + 0.015, rear), (x, y, 0.4 * rear + 0.6 * front), (x + 0.015, y, front - 0.03)]
-    rest = sweep(path, dice.between(0.03, 0.08), 0.03, RIGHT, 0.7)
+    way = [(inner, y + 0.015, rear), (x, y, 0.4 * rear + 0.6 * front), (x + 0.015, y, front - 0.03)]
+    rest = sweep(way, dice.between(0.03, 0.08), 0.03, RIGHT, 0.7)
     at = front + 0.02 if plan.arms == "rail" else 0.5 * (front + rear)
     post = rod((edge, low, at), (x, y, at), (0.016, 0.014))
     cover = "cloth" if plan.arms == "pad" else "frame"
