@@ -47,18 +47,15 @@ def load_appearance(path: Path) -> Appearance:
     """
     reader = _Reader(path)
     try:
-        parts = [
-            _part(mesh, matrix, reader) for mesh, matrix in meshes.placed(_scene(path, reader.beside), path)
-        ]
+        scene = _scene(path, reader.beside)
+        parts = [_part(mesh, matrix, reader) for mesh, matrix in meshes.placed(scene, path)]
     except Exception as error:  # a broken file makes the readers raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{path.name}: its materials cannot be read ({reason})") from error
     if not parts:
         raise DataError(f"{path.name}: no faces in it; t3d needs triangles")
     if not any(np.ptp(part.vertices, axis=0).any() for part in parts):  # trimesh's stand-in for unread data
-        raise DataError(
-            f"{path.name}: all vertices are in one point; if it is compressed, export it as it is"
-        )
+        raise DataError(f"{path.name}: all vertices are in one point; export it uncompressed")
     return Appearance(parts, tuple(dict.fromkeys(reader.beside.warnings)))
 
 
@@ -104,11 +101,8 @@ class _Reader:
         self._linear = path.suffix.lower() in (".gltf", ".glb")
         self._decoded: dict[int, tuple[Any, Pixels | None]] = {}
         header = meshes.gltf_header(path) if self._linear else {}
-        self._textured = {
-            one.get("name")
-            for one in header.get("materials", [])
-            if "baseColorTexture" in one.get("pbrMetallicRoughness", {})
-        }
+        named = {one.get("name"): one.get("pbrMetallicRoughness", {}) for one in header.get("materials", [])}
+        self._textured = {name for name, values in named.items() if "baseColorTexture" in values}
         for name in sorted(set(_UNREAD).intersection(header.get("extensionsUsed", []))):
             self.beside.warnings.append(f"{name} is not read: colours may be wrong")
 

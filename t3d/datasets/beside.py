@@ -146,9 +146,8 @@ class Beside:
         named = names("obj", self._mesh)
         found = list(dict.fromkeys(path for name in named for path in self._find(name)[:1]))
         if named and not found:
-            self.warnings.append(
-                f"material library {named[0]} is not in the shape's folder: drawn untextured"
-            )
+            what = f"material library {named[0]} is not in the shape's folder"
+            self.warnings.append(f"{what}: drawn untextured")
         self._folders = list(dict.fromkeys([*(path.parent for path in found), self._mesh.parent]))
         content = b"\n".join(path.read_bytes() for path in found)
         content = re.sub(rb"(?m)^([ \t]*(?:K\w|Tr|d|N\w)\b[^#\r\n]*)#.*$", rb"\1", content)

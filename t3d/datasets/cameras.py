@@ -17,7 +17,7 @@ from t3d.geometry.mesh import Array
 from t3d.geometry.normalize import Transform
 from t3d.geometry.recipe import View
 
-SCHEMA = 1
+_FORM = {"t3d_schema": 1, "camera_model": "OPENCV", "convention": "opengl_c2w", "world_up": "+Y"}
 LEVELS = ("easy", "hard")
 MAPS = ("depth", "normals", "albedo")
 
@@ -50,38 +50,21 @@ def write_cameras(
     """
     every = [(view, level, n) for level, views in levels.items() for n, view in enumerate(views)]
     camera = every[0][0].camera
-    shared = {
-        "t3d_schema": SCHEMA,
-        "camera_model": "OPENCV",
-        "convention": "opengl_c2w",
-        "world_up": "+Y",
-        "pixel_center": 0.5,
-        "w": camera.width,
-        "h": camera.height,
-        "fl_x": camera.fl,
-        "fl_y": camera.fl,
-        "cx": camera.cx,
-        "cy": camera.cy,
-        "aabb": box,
-        "recipe_length": diagonal,
-        "normalization": asdict(transform),
-        **({"depth_unit": depth_unit} if "depth" in maps else {}),
-    }
-    write_json(path, {**shared, "frames": [_frame(*one, maps) for one in every]})
+    values: dict[str, Any] = {**_FORM, "pixel_center": 0.5, "frames": [_frame(*one, maps) for one in every]}
+    values |= {"w": camera.width, "h": camera.height, "fl_x": camera.fl, "fl_y": camera.fl}
+    values |= {"cx": camera.cx, "cy": camera.cy, "aabb": box, "recipe_length": diagonal}
+    values["normalization"] = asdict(transform)
+    if "depth" in maps:
+        values["depth_unit"] = depth_unit
+    write_json(path, values)
 
 
 def _frame(view: View, level: str, number: int, maps: Sequence[str]) -> dict[str, object]:
-    return {
-        "file_path": view_path(level, number),
-        **{f"{name}_file_path": map_path(level, number, name) for name in maps},
-        "difficulty": level,
-        "transform_matrix": view.camera.c2w,
-        "w2c_opencv": w2c_opencv(view.camera),
-        "azimuth_deg": view.azimuth_deg,
-        "elevation_deg": view.elevation_deg,
-        "distance": view.distance,
-        "object_shift": view.shift,
-    }
+    values = {f"{name}_file_path": map_path(level, number, name) for name in maps}
+    pose = {"transform_matrix": view.camera.c2w, "w2c_opencv": w2c_opencv(view.camera)}
+    drawn = {"distance": view.distance, "object_shift": view.shift, "azimuth_deg": view.azimuth_deg}
+    drawn |= {"elevation_deg": view.elevation_deg, "difficulty": level}
+    return {"file_path": view_path(level, number), **values, **pose, **drawn}
 
 
 def depth_unit(levels: Mapping[str, Sequence[View]]) -> float:

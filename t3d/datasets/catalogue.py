@@ -81,9 +81,7 @@ class MeshFolder:
         entry = self.entries[original(shape) or shape]
         mesh = entry.mesh or find_model(entry.folder)
         if not mesh.is_file():
-            raise DataError(
-                f"{mesh}: the mesh file is gone; put it back, or remove the shape from the data set"
-            )
+            raise DataError(f"{mesh}: the mesh file is gone; put it back, or remove the shape")
         beside = sidecars(mesh, entry.folder, memo)
         looks = beside.appearance if role == "appearance" else ()
         return Source(mesh, (mesh, *beside.geometry, *looks))
@@ -126,9 +124,7 @@ def find_catalogue(data: Path | str, category: str) -> MeshFolder:
     folder = _class_folder(data, category)
     entries = _shape_folders(folder) or _named(folder, sorted(_walk(folder)), _RESERVED)
     if not entries:
-        raise UsageError(
-            f"{folder}: no mesh in it; expected ShapeNet shape folders or files such as .obj, .glb"
-        )
+        raise UsageError(f"{folder}: no mesh in it; expected ShapeNet's shape folders, or .obj, .glb, ...")
     if taken := [shape for shape in entries if original(shape)]:
         raise UsageError(f"{folder}: {taken[0]!r} is named like a virtual shape (...~NUMBER); rename it")
     made = _procedural(folder)

@@ -75,9 +75,8 @@ def read_normalization(path: Path) -> Transform:
     """
     offset, scale = read_npz(path, "offset", "scale")
     if offset.size != 3 or scale.size != 1 or not np.isfinite([*offset.flat, *scale.flat]).all():
-        raise DataError(
-            f"{path.name}: offset {offset.shape} and scale {scale.shape} are not a vector and a number"
-        )
+        shapes = f"offset {offset.shape} and scale {scale.shape}"
+        raise DataError(f"{path.name}: {shapes} are not a vector and a number")
     if scale.item() <= 0:
         raise DataError(f"{path.name}: scale {scale.item()} is not positive")
     return Transform(offset.reshape(3).astype(np.float64), float(scale.item()))

@@ -105,15 +105,15 @@ def _read(path: Path, suffix: str) -> Any:
 
 def placed(scene: Any, path: Path) -> Iterator[tuple[Any, Array]]:
     """All geometries of a scene that have faces, with their 4x4 transforms, in the order of its nodes."""
-    nodes = [
-        (scene.geometry[key], matrix) for matrix, key in map(scene.graph.get, scene.graph.nodes_geometry)
-    ]
-    count = sum(len(getattr(geometry, "faces", ())) for geometry, _ in nodes)
-    if count > MOST_FACES:
-        raise DataError(f"{path}: {count} faces with all instances; t3d takes at most {MOST_FACES}")
-    for geometry, matrix in nodes:
-        if len(getattr(geometry, "faces", ())):
-            yield geometry, np.asarray(matrix, dtype=np.float64)
+    count = 0
+    for node in scene.graph.nodes_geometry:
+        matrix, key = scene.graph[node]
+        faces = len(getattr(scene.geometry[key], "faces", ()))
+        count += faces
+        if count > MOST_FACES:
+            raise DataError(f"{path}: {count} faces with all instances; t3d takes at most {MOST_FACES}")
+        if faces:
+            yield scene.geometry[key], np.asarray(matrix, dtype=np.float64)
 
 
 def _moved(geometry: Any, matrix: Array) -> Mesh:
@@ -150,9 +150,7 @@ def _refuse_endless(path: Path) -> None:
     promised = sum(map(int, re.findall(rb"(?m)^element +\S+ +(\d{1,4000})", header)))
     size = path.stat().st_size
     if promised > size or (not end and size > len(header)):
-        raise DataError(
-            f"{path}: its header has no end, or promises more rows ({promised}) than there are bytes"
-        )
+        raise DataError(f"{path}: its header has no end, or promises more rows ({promised}) than bytes")
 
 
 def _refuse_unread(path: Path) -> None:
@@ -203,14 +201,13 @@ def write_points(path: Path, points: npt.ArrayLike, normals: npt.ArrayLike) -> N
 
 def _ply(columns: Mapping[str, npt.NDArray[Any]], more: str = "") -> bytes:
     """A PLY with columns by vertex: bytes, or doubles; `more` of its head comes behind them."""
-    kinds = {
-        name: ("u1", "uchar") if v.dtype == np.uint8 else ("<f8", "double") for name, v in columns.items()
-    }
-    rows = np.zeros(len(columns["x"]), dtype=[(name, kind) for name, (kind, _) in kinds.items()])
+    words = {"u1": "uchar", "<f8": "double"}
+    kinds = {name: "u1" if values.dtype == np.uint8 else "<f8" for name, values in columns.items()}
+    rows = np.zeros(len(columns["x"]), dtype=list(kinds.items()))
     for name, values in columns.items():
         rows[name] = values
     head = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(rows)}\n"
-    head += "".join(f"property {word} {name}\n" for name, (_, word) in kinds.items())
+    head += "".join(f"property {words[kind]} {name}\n" for name, kind in kinds.items())
     return f"{head}{more}end_header\n".encode("ascii") + rows.tobytes()
 
 

@@ -57,10 +57,8 @@ def _absolute(text: bytes) -> bytes:
 
 
 def _corner(token: bytes, seen: Iterable[int]) -> bytes:
-    indices = zip(token.split(b"/"), seen, strict=False)
-    return b"/".join(
-        b"%d" % (count + 1 + int(one)) if one.startswith(b"-") else one for one, count in indices
-    )
+    pairs = zip(token.split(b"/"), seen, strict=False)
+    return b"/".join(b"%d" % (last + 1 + int(one)) if one.startswith(b"-") else one for one, last in pairs)
 
 
 def face_groups(path: Path) -> list[str]:

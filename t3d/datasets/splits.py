@@ -21,9 +21,7 @@ BEYOND = "beyond the first {} of its part (--limit)"
 
 FAULTY = "named by {}, a list of faulty shapes"
 
-_PART = re.compile(
-    r"(?:^|[_\-. ])(train|test|val|valid|validation|error|excluded)(?=$|[_\-. ])", re.IGNORECASE
-)
+_PART = re.compile(r"(?i)(?:^|[_\-. ])(train|test|val|valid|validation|error|excluded)(?=$|[_\-. ])")
 _PARTS = {"tra": "train", "val": "val", "tes": "test", "err": "excluded", "exc": "excluded"}
 
 
@@ -80,14 +78,12 @@ def listed_split(
     UsageError where a part is missing or has no shape in the data set, or parts overlap.
     """
     source = ", ".join(path.name for path in files)
-    listed = {path: _unique(path, category_ids(path, category)) for path in files}
-    faulty = {
-        one: FAULTY.format(path.name) for path in files if _part(path) == "excluded" for one in listed[path]
-    }
-    named: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    listed: dict[str, dict[str, str]] = {"train": {}, "val": {}, "test": {}, "excluded": {}}
     for path in files:
-        if _part(path) != "excluded":
-            named[_part(path)] += [shape for shape in listed[path] if shape not in faulty]
+        reason = FAULTY.format(path.name)
+        listed[_part(path)] |= dict.fromkeys(_unique(path, category_ids(path, category)), reason)
+    faulty = listed.pop("excluded")
+    named = {part: [shape for shape in of if shape not in faulty] for part, of in listed.items()}
     there = set(ids).difference(faulty)
     for part in ("train", "test"):
         if not named[part]:

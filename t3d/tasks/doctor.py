@@ -95,9 +95,8 @@ def _packages() -> Check:
     needed = {line.split(">")[0] for line in metadata.requires("t3d") or [] if ";" not in line}
     there = {one.name.lower().replace("_", "-"): one.version for one in metadata.distributions() if one.name}
     if missing := sorted(needed - there.keys()):
-        return Check(
-            "packages", "fails", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}"
-        )
+        mend = f"pip install {' '.join(missing)}"
+        return Check("packages", "fails", f"missing: {', '.join(missing)}", mend)
     versions = [f"{name} {there[name]}" for name in sorted(needed)]
     return Check("packages", "ok", ", ".join([f"Python {platform.python_version()}", *versions]))
 

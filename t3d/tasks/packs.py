@@ -81,9 +81,8 @@ def export_pack(artifacts: Artifacts, dest: Path, training: Sequence[Any], budge
     taken = _fitting(rows, images, budget - index) if budget else (rows.most, images.most)
     dest.absolute().parent.mkdir(parents=True, exist_ok=True)
     write_pack(dest, artifacts.category, parts, sdf, views, Extent(*taken, size, levels))
-    counts = (
-        f"{taken[0]:,} of {rows.most:,} samples, {taken[1]} of {images.most} {' and '.join(levels)} views"
-    )
+    counts = f"{taken[0]:,} of {rows.most:,} samples, {taken[1]} of {images.most}"
+    counts += f" {' and '.join(levels)} views"
     whole = f"{dest}: {dest.stat().st_size / 2**20:.1f} MiB; of a shape at most {counts}, each level"
     return [f"{whole}, {size} pixels a side", *summary(artifacts)]
 

@@ -43,10 +43,8 @@ def predict(pictures: Any, network: "Network", mask: Any = None, resolution: int
     from t3d.models.prediction import predict as of_photographs
 
     several = pictures if isinstance(pictures, list | tuple) else [pictures]
-    read = [
-        isolate(one, mask) if isinstance(one, np.ndarray) else read_photograph(one, mask) for one in several
-    ]
-    return of_photographs(network, read, resolution)
+    read = ((isolate if isinstance(one, np.ndarray) else read_photograph)(one, mask) for one in several)
+    return of_photographs(network, list(read), resolution)
 
 
 def score(made: Any, truth: Any, protocol: str = "t3d-v1", seed: int = 0) -> dict[str, float | None]:
@@ -63,12 +61,9 @@ def score(made: Any, truth: Any, protocol: str = "t3d-v1", seed: int = 0) -> dic
     from t3d.geometry.clouds import Body
     from t3d.geometry.protocols import find_protocol
 
-    named, rng, (ours, theirs) = (
-        find_protocol(protocol),
-        np.random.default_rng(seed),
-        map(_shape, (made, truth)),
-    )
-    return evaluation.evaluate(named, evaluation.truth(named, Body(theirs), rng), Body(ours), rng)
+    named, rng = find_protocol(protocol), np.random.default_rng(seed)
+    ours, theirs = Body(_shape(made)), Body(_shape(truth))
+    return evaluation.evaluate(named, evaluation.truth(named, theirs, rng), ours, rng)
 
 
 def _shape(thing: Any) -> Any:

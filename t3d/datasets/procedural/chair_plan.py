@@ -3,9 +3,8 @@
 from t3d.datasets.procedural.dice import Dice
 
 BACKS = "panel upholstered slats slats ladder ladder shell hoop splat cross oval".split()
-LEGS = (
-    "straight straight tapered tapered splayed splayed sled cantilever swivel swivel pedestal rocker".split()
-)
+LEGS = "straight straight tapered tapered splayed splayed sled cantilever".split()
+LEGS += "swivel swivel pedestal rocker".split()
 SEATS = "board board cushion cushion trapeze saddle round".split()
 ARMS = "none none none rail rail loop pad panel".split()
 STRETCHERS = "none none H box front".split()

@@ -61,16 +61,10 @@ def sofa(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
     if plan.chaise == 0 and plan.seats > 1 and plan.legs != "sled" and dice.chance(0.15):
         bow = dice.between(0.12, 0.3) * plan.width / 2
         solids = [s.pushed("z", lambda x, y, z: -bow * (2 * x / plan.width) ** 2) for s in solids]
-    cloth = fabric(dice)
-    cushion = cloth if dice.chance(0.6) else fabric(dice)
-    legs = metal(dice) if plan.legs in ("sled", "pins") else wood(dice)
-    return solids, {
-        "cloth": cloth,
-        "cushion": cushion,
-        "legs": legs,
-        "frame": wood(dice),
-        "throw": fabric(dice),
-    }
+    materials = {"cloth": fabric(dice)}
+    materials["cushion"] = materials["cloth"] if dice.chance(0.6) else fabric(dice)
+    materials["legs"] = metal(dice) if plan.legs in ("sled", "pins") else wood(dice)
+    return solids, {**materials, "frame": wood(dice), "throw": fabric(dice)}
 
 
 def _base(plan: Plan) -> list[Solid]:

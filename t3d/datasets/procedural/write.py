@@ -155,9 +155,8 @@ def mtl_text(materials: Mapping[str, Material]) -> str:
         plain = decode(np.asarray(one.color if one.texture is None else (255, 255, 255), np.uint8)).tolist()
         text = "newmtl {}\nKd {:.5f} {:.5f} {:.5f}\nKa 0.0000 0.0000 0.0000\n".format(name, *plain)
         text += "Ks {0:.4f} {0:.4f} {0:.4f}\nNs {1:.1f}\n".format(one.shine / 2, 10 + 190 * one.shine)
-        blocks.append(
-            text + "illum 2\n" + (f"map_Kd ../images/{name}.png\n" if one.texture is not None else "")
-        )
+        picture = "" if one.texture is None else f"map_Kd ../images/{name}.png\n"
+        blocks.append(f"{text}illum 2\n{picture}")
     return "\n".join(blocks)
 
 
