@@ -6,7 +6,7 @@ import json
 import re
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -179,36 +179,24 @@ def gltf_header(path: Path) -> dict[str, Any]:
     return header
 
 
-def write_ply(path: Path, mesh: Mesh, colors: npt.NDArray[np.uint8] | None = None) -> None:
-    """Write a binary PLY with double coordinates; the same mesh always gives the same bytes.
-
-    colors: (V, 3) uint8 red, green, blue per vertex.
-    """
-    columns = dict(zip("xyz", mesh.vertices.T, strict=True))
-    if colors is not None:
-        columns |= dict(zip(("red", "green", "blue"), np.asarray(colors, np.uint8).T, strict=True))
+def write_ply(path: Path, mesh: Mesh) -> None:
+    """Write a binary PLY with double coordinates; the same mesh always gives the same bytes."""
     faces = np.zeros(len(mesh.faces), dtype=[("count", "u1"), ("indices", "<i4", 3)])
     faces["count"], faces["indices"] = 3, mesh.faces
     head = f"element face {len(faces)}\nproperty list uchar int vertex_indices\n"
-    path.write_bytes(_ply(columns, head) + faces.tobytes())
+    path.write_bytes(_ply("x y z", mesh.vertices, head) + faces.tobytes())
 
 
 def write_points(path: Path, points: npt.ArrayLike, normals: npt.ArrayLike) -> None:
     """Write points (N, 3) with unit normals (N, 3) as a binary PLY without faces, in double."""
-    values = np.concatenate([points, normals], axis=1)
-    path.write_bytes(_ply(dict(zip(("x", "y", "z", "nx", "ny", "nz"), values.T, strict=True))))
+    path.write_bytes(_ply("x y z nx ny nz", np.concatenate([points, normals], axis=1)))
 
 
-def _ply(columns: Mapping[str, npt.NDArray[Any]], more: str = "") -> bytes:
-    """A PLY with columns by vertex: bytes, or doubles; `more` of its head comes behind them."""
-    words = {"u1": "uchar", "<f8": "double"}
-    kinds = {name: "u1" if values.dtype == np.uint8 else "<f8" for name, values in columns.items()}
-    rows = np.zeros(len(columns["x"]), dtype=list(kinds.items()))
-    for name, values in columns.items():
-        rows[name] = values
+def _ply(names: str, rows: Array, more: str = "") -> bytes:
+    """A PLY with a row of doubles by vertex; `more` of its head comes behind them."""
     head = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(rows)}\n"
-    head += "".join(f"property {words[kind]} {name}\n" for name, kind in kinds.items())
-    return f"{head}{more}end_header\n".encode("ascii") + rows.tobytes()
+    head += "".join(f"property double {name}\n" for name in names.split())
+    return f"{head}{more}end_header\n".encode("ascii") + np.asarray(rows, dtype="<f8").tobytes()
 
 
 def write_mesh(path: Path, mesh: Mesh) -> None:

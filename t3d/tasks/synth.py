@@ -4,8 +4,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,11 @@ def synthesize(
     categories: Iterable[str] = tuple(CATEGORIES),
     count: int = COUNT,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Path]:
     """Make `count` shapes of each category under `dest`, in ShapeNet's layout; class folder by category.
 
     Each class folder is written aside and renamed, so a killed run leaves none half-made; one that is already
-    there with the same settings is kept. `progress(done, total)` is called after each shape. Raises
+    there with the same settings is kept. Raises
     UsageError for other categories than the procedural ones, and where a class folder holds something else.
     """
     names = list(dict.fromkeys(_procedural_name(category) for category in categories))
@@ -38,20 +36,15 @@ def synthesize(
         raise UsageError("synth: give at least one category, a count of at least 1 and a seed of at least 0")
     if not str(dest):
         raise UsageError("synth: the destination is an empty string; name a folder")
-    made = {}
-    for before, name in enumerate(names):
-        made[name] = Path(dest) / SYNSETS[name]
+    made = {name: Path(dest) / SYNSETS[name] for name in names}
+    for name, folder in made.items():
         settings = _settings(name, count, seed)
-        if not _is_same(made[name], settings):
-            _make(made[name], settings, partial(_report, progress, before * count, len(names) * count))
+        if not _is_same(folder, settings):
+            _make(folder, settings)
     return made
 
 
-def _report(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
-    progress(before + done, total)
-
-
-def procedural_set(work: Path, category: str, count: int = COUNT, seed: int = 0) -> Path:
+def procedural_set(work: Path, category: str, seed: int = 0, count: int = COUNT) -> Path:
     """Data set folder with the procedural shapes of one category under `work`, made on first use."""
     name = _procedural_name(category)
     dest = work / "procedural" / f"seed{seed}-{count}"
@@ -82,7 +75,7 @@ def _is_same(folder: Path, settings: dict[str, Any]) -> bool:
         return False
 
 
-def _make(folder: Path, settings: dict[str, Any], report: Callable[[int], None]) -> None:
+def _make(folder: Path, settings: dict[str, Any]) -> None:
     """Make a class folder; who comes second in a race keeps the first one's, which is the same."""
     if folder.exists():
         raise UsageError(f"{folder}: holds other shapes already; choose another folder, or remove it")
@@ -91,7 +84,6 @@ def _make(folder: Path, settings: dict[str, Any], report: Callable[[int], None])
         draft = Path(aside) / folder.name
         for index in range(settings["count"]):
             write_shape(draft, settings["category"], index, settings["seed"])
-            report(index + 1)
         (draft / RECORD).write_text(json.dumps(settings, sort_keys=True) + "\n")
         try:
             draft.rename(folder)

@@ -259,15 +259,6 @@ def test_ply_comes_back_bit_by_bit_and_the_same_every_time(tmp_path):
     assert (tmp_path / "one.ply").read_bytes() == (tmp_path / "two.ply").read_bytes()
 
 
-def test_coloured_ply_is_read_by_others(tmp_path):
-    colors = np.arange(24, dtype=np.uint8).reshape(8, 3)
-    mesh = Mesh(np.array(BOX.vertices), np.array(BOX.faces))
-    write_ply(tmp_path / "box.ply", mesh, colors)
-    other = trimesh.load_mesh(tmp_path / "box.ply", process=False)
-    assert np.array_equal(other.visual.vertex_colors[:, :3], colors)
-    assert np.array_equal(read_ply(tmp_path / "box.ply").vertices, mesh.vertices)
-
-
 def test_points_come_back_bit_by_bit_and_are_read_by_others(tmp_path):
     points, normals = np.random.default_rng(0).normal(size=(2, 5, 3))
     write_points(tmp_path / "surface.ply", points, normals)

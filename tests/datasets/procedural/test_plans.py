@@ -2,7 +2,7 @@
 
 import pytest
 
-from t3d.datasets.procedural import chair_plan, plane_plan, sofa
+from t3d.datasets.procedural import chair_plan, plane, sofa
 from t3d.datasets.procedural.dice import dice_for
 
 COUNT = 600
@@ -54,7 +54,7 @@ def test_chairs_and_stools_have_the_measures_of_furniture():
 
 
 def test_planes_come_in_every_kind():
-    drawn = plans(plane_plan, "plane")
+    drawn = plans(plane, "plane")
     assert {plan.kind for plan in drawn} == {"airliner", "jet", "turboprop", "light", "glider", "fighter"}
     engines = "under2 under4 rear2 prop2 prop4 nose none tail1 tail2"
     assert {plan.engines for plan in drawn} == set(engines.split())
@@ -67,7 +67,7 @@ def test_planes_come_in_every_kind():
     ("kind", "low", "high"), [("glider", 1.8, 2.5), ("fighter", 0.5, 0.85), ("airliner", 0.7, 1.2)]
 )
 def test_planes_have_the_proportions_of_their_kind(kind, low, high):
-    drawn = [plan for plan in plans(plane_plan, "plane") if plan.kind == kind]
+    drawn = [plan for plan in plans(plane, "plane") if plan.kind == kind]
     assert drawn
     for plan in drawn:
         assert low <= plan.span <= high
