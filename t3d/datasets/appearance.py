@@ -2,6 +2,7 @@
 
 import io
 import warnings as python_warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from t3d.datasets import images, meshes
 from t3d.datasets.beside import Beside
+from t3d.datasets.gltf import UvTransform, complete_gltf, label
 from t3d.datasets.obj import with_materials
 from t3d.errors import DataError
 from t3d.geometry.parts import GREY, Material, Part
@@ -20,8 +22,6 @@ WHITE = (1.0, 1.0, 1.0, 1.0)
 INVISIBLE = 0.02
 """Materials more transparent than this on the whole are drawn opaque: the shape has them, so its pictures
 must, and writers disagree on whether `Tr 1` means opaque."""
-
-_UNREAD = ("KHR_materials_pbrSpecularGlossiness", "KHR_texture_transform")
 
 Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
@@ -47,7 +47,7 @@ def load_appearance(path: Path) -> Appearance:
     """
     reader = _Reader(path)
     try:
-        scene = _scene(path, reader.beside)
+        scene = _scene(path, reader)
         parts = [_part(mesh, matrix, reader) for mesh, matrix in meshes.placed(scene, path)]
     except Exception as error:  # a broken file makes the readers raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -59,17 +59,19 @@ def load_appearance(path: Path) -> Appearance:
     return Appearance(parts, tuple(dict.fromkeys(reader.beside.warnings)))
 
 
-def _scene(path: Path, beside: Beside) -> Any:
+def _scene(path: Path, reader: "_Reader") -> Any:
     """What trimesh reads."""
     import trimesh
 
     content, kind = path.read_bytes(), path.suffix.lower()[1:]
     if kind == "obj":
-        content = with_materials(content, beside.library())
+        content = with_materials(content, reader.beside.library())
+    elif reader.linear:
+        content, reader.moves = complete_gltf(content, kind)
     options = {"process": False} if kind != "stl" else {}
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
-        return trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=beside, **options)
+        return trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=reader.beside, **options)
 
 
 def _part(mesh: Any, matrix: Floats, reader: "_Reader") -> Part:
@@ -98,17 +100,13 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self.beside = Beside(path)
-        self._linear = path.suffix.lower() in (".gltf", ".glb")
+        self.linear = path.suffix.lower() in (".gltf", ".glb")
+        self.moves: Mapping[str, UvTransform] = {}
         self._decoded: dict[int, tuple[Any, Pixels | None]] = {}
-        header = meshes.gltf_header(path) if self._linear else {}
-        named = {one.get("name"): one.get("pbrMetallicRoughness", {}) for one in header.get("materials", [])}
-        self._textured = {name for name, values in named.items() if "baseColorTexture" in values}
-        for name in sorted(set(_UNREAD).intersection(header.get("extensionsUsed", []))):
-            self.beside.warnings.append(f"{name} is not read: colours may be wrong")
 
     def colors(self, values: Any) -> Pixels:
         """Colours by vertex in sRGB bytes (V, 3 or 4): glTF's are linear."""
-        return _bytes(np.asarray(values)) if self._linear else np.asarray(values, dtype=np.uint8)
+        return _bytes(np.asarray(values)) if self.linear else np.asarray(values, dtype=np.uint8)
 
     def textured(self, visual: Any, count: int) -> tuple[Pixels | None, Floats | None, Material]:
         """Colours by vertex, texture coordinates and material of a visual with a material, or without any."""
@@ -123,6 +121,8 @@ class _Reader:
         if material.alpha_mode != "opaque" and material.color[3] < INVISIBLE:
             self._warn(source, "is fully transparent: drawn opaque")
             material = Material((*material.color[:3], 1.0), material.texture)
+        if uv is not None and material.texture is not None and source.name in self.moves:
+            uv = _moved(uv, self.moves[source.name])
         return colors, uv, material
 
     def _pbr(self, source: Any, uv: Floats | None) -> Material:
@@ -143,11 +143,12 @@ class _Reader:
         return Material((*color, alpha), texture, mode)
 
     def _warn(self, source: Any, what: str) -> None:
-        self.beside.warnings.append(f"material {source.name} {what}")
+        name = label(str(source.name)) if self.linear else source.name
+        self.beside.warnings.append(f"material {name} {what}")
 
     def _pixels(self, source: Any, image: Any, uv: Floats | None) -> Pixels | None:
         if getattr(image, "format", None) is None:  # none at all, or the single texel that trimesh makes up
-            if source.name in self._textured:  # trimesh drops what it cannot read without a word
+            if source.name in self.moves:  # trimesh drops what it cannot read without a word
                 self._warn(source, "has a texture that cannot be read: drawn untextured")
             return None
         if uv is None:
@@ -160,6 +161,12 @@ class _Reader:
                 self._warn(source, "has a texture that cannot be read: drawn untextured")
                 self._decoded[id(image)] = image, None
         return self._decoded[id(image)][1]
+
+
+def _moved(uv: Floats, transform: UvTransform) -> Floats:
+    """Texture coordinates (V, 2), v upwards, by a transform of glTF's, whose v points down."""
+    moved = np.stack([uv[:, 0], 1 - uv[:, 1], np.ones(len(uv))], axis=1) @ transform.T
+    return np.stack([moved[:, 0], 1 - moved[:, 1]], axis=1)
 
 
 def _bytes(colors: npt.NDArray[Any]) -> Pixels:

@@ -1,4 +1,4 @@
-"""glTF's colours, and what of them is not read."""
+"""glTF's colour textures: other sets of coordinates, moved pictures, specular-glossiness materials."""
 
 import json
 import struct
@@ -9,6 +9,7 @@ import trimesh
 from PIL import Image
 
 from t3d.datasets.appearance import load_appearance
+from t3d.datasets.gltf import complete_gltf, label
 from t3d.geometry.shading import decode
 
 QUAD = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
@@ -34,12 +35,68 @@ def textured(path, change=None, **options):
     return path
 
 
-@pytest.mark.parametrize("name", ["KHR_texture_transform", "KHR_materials_pbrSpecularGlossiness"])
-def test_what_is_not_read_of_the_colours_is_a_warning(tmp_path, name):
-    appearance = load_appearance(
-        textured(tmp_path / "a.glb", lambda header: header.update(extensionsUsed=[name]))
-    )
-    assert appearance.warnings == (f"{name} is not read: colours may be wrong",)
+def moved(**values):
+    def change(header):
+        texture = header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]
+        texture["extensions"] = {"KHR_texture_transform": values}
+
+    return change
+
+
+def corners(path):
+    """Coordinates that v upwards belong to the corners (0, 0), (1, 0), (1, 1), (0, 1) of a quad."""
+    (part,) = load_appearance(path).parts
+    assert part.material.texture is not None
+    return part.uv[np.argsort(np.arctan2(part.vertices[:, 1] - 0.5, part.vertices[:, 0] - 0.5))]
+
+
+def test_an_offset_and_a_scale_move_the_picture(tmp_path):
+    """The glTF extension's example that turns v upside down, and half of a picture."""
+    upside_down = corners(textured(tmp_path / "a.glb", moved(offset=[0, 1], scale=[1, -1])))
+    assert upside_down == pytest.approx(np.array([[0, 1], [1, 1], [1, 0], [0, 0]]))
+    right = corners(textured(tmp_path / "b.glb", moved(offset=[0.5, 0], scale=[0.5, 1])))
+    assert right == pytest.approx(np.array([[0.5, 0], [1, 0], [1, 1], [0.5, 1]]))
+
+
+def test_a_quarter_turn_stays_in_the_lower_left_quadrant(tmp_path):
+    """The example of the extension's own text, which says so."""
+    uv = corners(textured(tmp_path / "a.glb", moved(offset=[0, 1], rotation=np.pi / 2, scale=[0.5, 0.5])))
+    assert uv == pytest.approx(np.array([[0.5, 0], [0.5, 0.5], [0, 0.5], [0, 0]]), abs=1e-9)
+
+
+@pytest.mark.parametrize("where", ["info", "extension"])
+def test_the_second_set_of_coordinates_is_used_where_asked_for(tmp_path, where):
+    def change(header):
+        attributes = header["meshes"][0]["primitives"][0]["attributes"]
+        attributes["TEXCOORD_1"] = attributes.pop("TEXCOORD_0")
+        texture = header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]
+        texture["texCoord"] = 1 if where == "info" else 0
+        if where == "extension":
+            texture["extensions"] = {"KHR_texture_transform": {"texCoord": 1}}
+
+    assert corners(textured(tmp_path / "a.glb", change)) == pytest.approx(QUAD[:, :2])
+
+
+def test_a_set_of_coordinates_that_is_not_there_is_a_warning(tmp_path):
+    def change(header):
+        header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]["texCoord"] = 3
+
+    appearance = load_appearance(textured(tmp_path / "a.glb", change))
+    assert appearance.parts[0].material.texture is None
+    assert appearance.warnings == ("material wood has a texture but no usable coordinates: drawn untextured",)
+
+
+def test_specular_glossiness_has_its_diffuse_color_and_texture(tmp_path):
+    def change(header):
+        base = header["materials"][0].pop("pbrMetallicRoughness")
+        glossy = {"diffuseFactor": [1, 0.5, 1, 1], "diffuseTexture": base["baseColorTexture"]}
+        header["materials"][0]["extensions"] = {"KHR_materials_pbrSpecularGlossiness": glossy}
+
+    appearance = load_appearance(textured(tmp_path / "a.glb", change))
+    material = appearance.parts[0].material
+    assert material.color == pytest.approx((1, 0.5, 1, 1), abs=1 / 255)
+    assert material.texture[0, 0].tolist() == [10, 200, 30, 255]
+    assert appearance.warnings == ()
 
 
 def test_an_unlit_material_keeps_its_looks(tmp_path):
@@ -59,6 +116,25 @@ def test_a_texture_in_a_format_that_cannot_be_read_is_a_warning(tmp_path):
     appearance = load_appearance(textured(tmp_path / "a.glb", change))
     assert appearance.parts[0].material.texture is None
     assert appearance.warnings == ("material wood has a texture that cannot be read: drawn untextured",)
+
+
+def test_materials_of_the_same_name_stay_apart():
+    moves = [{"scale": [2, 2]}, {"offset": [0.5, 0]}]
+    materials = [
+        {
+            "name": "same",
+            "pbrMetallicRoughness": {
+                "baseColorTexture": {"index": 0, "extensions": {"KHR_texture_transform": move}}
+            },
+        }
+        for move in moves
+    ]
+    content, transforms = complete_gltf(json.dumps({"materials": [*materials, {}]}).encode(), "gltf")
+    names = [material["name"] for material in json.loads(content)["materials"]]
+    assert names == ["0:same", "1:same", "2:"]
+    assert transforms["0:same"].tolist() == [[2, 0, 0], [0, 2, 0]]
+    assert transforms["1:same"].tolist() == [[1, 0, 0.5], [0, 1, 0]]
+    assert [label(name) for name in names] == ["same", "same", "number 2"]
 
 
 def test_vertex_colors_without_a_material_are_linear_too(tmp_path):
