@@ -80,11 +80,25 @@ def _export_model(dest: Path, variant: str, options: dict[str, Any]) -> None:
 @click.command("import")
 @click.argument("src", type=click.Path(path_type=Path))
 @click.argument("dest", type=click.Path(path_type=Path))
-@_layout("deepsdf", "seed", words=f"{_TREES}.")
-def import_(src: Path, dest: Path, layout: str) -> None:
-    """A data folder DEST for --data out of another project's data tree SRC."""
+@_layout("deepsdf", "seed", "deepsdf-experiment", words=f"{_TREES}; or a trained experiment's folder.")
+@click.option("--checkpoint", metavar="NAME", help="Experiment: name of its .pth files. [default: latest]")
+@click.option("--splits", type=click.Path(path_type=Path), help="Experiment: list of its training shapes.")
+def import_(src: Path, dest: Path, layout: str, checkpoint: str | None, splits: Path | None) -> None:
+    """A data folder DEST for --data out of another project's data tree SRC.
+
+    Or out of an experiment of Deep Implicit Templates: its decoder and codes are then phase 1 of the
+    category, and its specs.json is DEST/t3d.toml.
+    """
+    from t3d.tasks.experiment import import_experiment
     from t3d.tasks.layouts import import_tree
 
+    if layout == "deepsdf-experiment":
+        for line in import_experiment(src, dest, checkpoint, splits):
+            say(line)
+        say(f"put meshes, samples or views beside `given` in {dest}, or copy it into a data folder's class")
+        return
+    if checkpoint or splits:
+        raise UsageError("--checkpoint and --splits are for --layout deepsdf-experiment")
     for (name, stage), count in import_tree(layout, src, dest).items():
         say(f"{name}: {stage} of {count} shapes")
     lists = ", ".join(path.name for path in sorted(dest.glob("splits/*.json")))

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from t3d.cli import main as module
 from t3d.errors import DataError, UsageError
 from t3d.models import network
 from t3d.models.pack import open_pack
+from t3d.models.published import published_name
 from t3d.tasks.synth import synthesize
 
 SMALL = {
@@ -312,11 +314,35 @@ def test_what_a_pack_does_not_hold_is_a_recorded_failure(pack, tmp_path):
     assert lost[0]["reason"] == "sofas.pack: not in the pack, and there is no mesh to make it from"
 
 
-def test_trained_parts_are_taken_over(home):
+def _experiment(folder: Path, codes: Path) -> None:
+    """The published code's folder of a phase 1 of t3d's."""
+    decoder, train, _ = network.load_codes(codes)
+    depth, book = decoder.config.depth, torch.from_numpy(np.stack(list(train.values())))
+    state = {f"module.{published_name(name, depth)}": value for name, value in decoder.state_dict().items()}
+    for name, held in (
+        ("ModelParameters", {"model_state_dict": state}),
+        ("LatentCodes", {"latent_codes": book}),
+    ):
+        (folder / name).mkdir(parents=True)
+        torch.save(held, folder / name / "latest.pth")
+    (folder / "train.json").write_text(json.dumps({"ShapeNetV2": {"04256520": list(train)}}))
+    kargs = {"dims": [16, 16], "norm_layers": [0, 1], "weight_norm": True}
+    specs = {"NetworkArch": "deep_implicit_template_decoder", "CodeLength": 8, "TrainSplit": "train.json"}
+    specs["NetworkSpecs"] = {"warper_kargs": {"hidden_size": 16, "steps": 4}, "decoder_kargs": kargs}
+    rate = {"Type": "Step", "Initial": 1e-3, "Interval": 500, "Factor": 0.5}
+    specs |= {"ScenesPerBatch": 2, "SamplesPerScene": 100, "NumEpochs": 3, "LearningRateSchedule": [rate] * 3}
+    (folder / "specs.json").write_text(json.dumps(specs | {"CodeRegularization": False}))
+
+
+def test_a_trained_experiment_is_phase_1_and_a_trained_network_is_taken_over(home):
     run("codes", "data", "work")
+    _experiment(Path("sofas_dit"), artifact("codes", "", "data", "work"))
+    found = t3d("import", "sofas_dit", "in-dit", "--layout", "deepsdf-experiment")
+    assert found.exit_code == 0, found.output
+    assert "04256520: decoder, 2 codes of 8 numbers" in found.output
     shutil.copytree("data", "with-codes")
-    given = Path("with-codes/04256520/given")
-    shutil.copytree(artifact("codes", "", "data", "work"), given / "codes")
+    shutil.copytree("in-dit/04256520/given", "with-codes/04256520/given")
+    assert t3d("train", "--config", "in-dit/t3d.toml", "--data", "with-codes", "--dry-run").exit_code == 0
     words = ("--solution", "1", "--workers", "0", "--work", "work-codes", "--json", *SETS)
     made = json.loads(t3d("train", "--data", "with-codes", *words).stdout.splitlines()[-1])
     assert (made["status"], made["failures"]) == (0, [])
@@ -325,12 +351,17 @@ def test_trained_parts_are_taken_over(home):
     first, second = (network.load_codes(one) for one in (codes, artifact("codes", "", "data", "work")))
     assert np.array_equal(list(first[1].values()), list(second[1].values()))
     trained = Path(made["artifacts"]["network_s1[s1]"])
-    shutil.copytree(trained, given / "network-s1")
+    shutil.copytree(trained, "with-codes/04256520/given/network-s1")
     made = json.loads(t3d("reconstruct", "--data", "with-codes", *words).stdout.splitlines()[-1])
     assert (made["status"], made["failed"]) == (0, 0)
     taken = artifact("network_s1", "", "with-codes", "work-codes")
     assert taken.name.startswith("given-")
     assert (taken / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+def test_options_of_experiments_belong_to_them(home):
+    found = t3d("import", "out-seed", "x", "--layout", "seed", "--checkpoint", "7")
+    assert str(found.exception) == "--checkpoint and --splits are for --layout deepsdf-experiment"
 
 
 def test_a_given_folder_that_is_no_trained_part_is_a_recorded_failure(home):
