@@ -1,17 +1,13 @@
 """`t3d doctor`: a line per check."""
 
 import json
-from pathlib import Path
 
 import click
 
 
 @click.command()
-@click.option(
-    "--work", type=click.Path(path_type=Path), default=Path("work"), envvar="T3D_WORK", help="The store."
-)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object per check and line.")
-def doctor(work: Path, as_json: bool) -> None:
+def doctor(as_json: bool) -> None:
     """What truly works on this machine, and the command that mends what does not.
 
     Status 1 if something fails that t3d cannot do without.
@@ -19,7 +15,7 @@ def doctor(work: Path, as_json: bool) -> None:
     from t3d.tasks.doctor import examine
 
     bad = False
-    for check in examine(work):
+    for check in examine():
         bad |= check.required and check.state != "ok"
         mend = f"; mend: {check.mend}" if check.mend else ""
         line = f"{check.state:<16}  {check.name:<16}  {check.found}{mend}"

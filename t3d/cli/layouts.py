@@ -70,8 +70,8 @@ def export(
 
 
 def _export_model(dest: Path, variant: str, options: dict[str, Any]) -> None:
+    from t3d.datasets.start import network_folder
     from t3d.models.network import write_bundle
-    from t3d.tasks.predict import network_folder
 
     write_bundle(dest, network_folder(root_of(settings_of(options)), variant))
     say(f"{dest}: use it with `t3d predict IMAGE --model {shlex.quote(str(dest))}`")

@@ -13,7 +13,7 @@ from t3d.cli.console import grouped, say
 
 PATH = click.Path(path_type=Path)
 NAMES = ("t3d-v1", "deepsdf", "disn", "p2m", "onet", "what3d")
-FRAMES = ("same", "unit", "edge", "disn", "p2m", "estimate")
+FRAMES = ("same", "unit", "edge", "disn", "p2m")
 
 
 @click.command()
@@ -26,7 +26,7 @@ FRAMES = ("same", "unit", "edge", "disn", "p2m", "estimate")
 @click.option("--gt-points", type=PATH, help="Clouds that a protocol brings as ground truth, in GT's frame.")
 @click.option("--gt-meshes", type=PATH, help="Re-meshed surfaces that a protocol brings, in GT's frame.")
 @click.option("--frame", type=click.Choice(FRAMES), default="same", show_default=True,
-              help="Frame of PRED: GT's; that of DeepSDF, ONet, DISN, Pixel2Mesh; or find out.")  # fmt: skip
+              help="Frame of PRED: GT's, or that of DeepSDF, ONet, DISN, Pixel2Mesh.")  # fmt: skip
 @click.option("--failures", type=click.Choice(["penalise", "drop"]), default="penalise", show_default=True,
               help="Count lost predictions as a point in the middle, or leave them out.")  # fmt: skip
 @click.option("--max-failures", type=click.IntRange(0), help="More lost: status 1. [default: 10 % of PRED]")
@@ -58,9 +58,6 @@ def score(pred: Path, gt: Path, **options: Any) -> None:
     jobs = task.jobs_of((pred, gt, options["pairs"]), own, protocols, options["seed"])
     workers = min(cores() if options["workers"] is None else options["workers"], len(jobs))
     frame = "original" if options["frame"] == "same" else options["frame"]
-    if frame == "estimate":
-        frame, ratio, shift = task.recognised(jobs, workers)
-        say(f"frame of the predictions: {frame} (box sizes {ratio:.3g}, {shift:.2g} diagonals apart)")
     where = sys.stderr if sys.stderr.isatty() and not options["quiet"] else StringIO()
     with click.progressbar(length=len(jobs), label="scoring", file=where) as bar:
         placed, limit = [replace(job, frame=frame) for job in jobs], options["timeout"] or None

@@ -1,9 +1,8 @@
 """How shapes look: parts with materials, out of mesh files and the material and texture files beside them."""
 
 import io
-import logging
 import warnings as python_warnings
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from t3d.datasets import images
-from t3d.datasets.beside import Beside, complete_obj
+from t3d.datasets import images, meshes
+from t3d.datasets.beside import Beside
 from t3d.datasets.gltf import UvTransform, complete_gltf, label
+from t3d.datasets.obj import with_materials
 from t3d.errors import DataError
 from t3d.geometry.parts import GREY, Material, Part
 from t3d.geometry.shading import encode
-
-log = logging.getLogger(__name__)
 
 WHITE = (1.0, 1.0, 1.0, 1.0)
 INVISIBLE = 0.02
 """Materials more transparent than this on the whole are drawn opaque: the shape has them, so its pictures
 must, and writers disagree on whether `Tr 1` means opaque."""
 
+Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -36,79 +35,58 @@ class Appearance:
     warnings: tuple[str, ...]
 
 
-def load_parts(path: Path) -> list[Part]:
-    """Parts of a mesh file with their materials, in the file's own frame; warnings are logged.
-
-    Raises DataError where the file cannot be read or has no triangles.
-    """
-    appearance = load_appearance(path)
-    for warning in appearance.warnings:
-        log.warning("%s: %s", path, warning)
-    return appearance.parts
-
-
 def load_appearance(path: Path) -> Appearance:
-    """Like `load_parts`; a missing, broken or refused material or texture is a warning, not an error.
+    """Parts of a mesh file with their materials, in the file's own frame.
 
-    Placed instances of a scene become parts of their own. A texture replaces an MTL's `Kd`, as Blender's
-    importer has it. `Kd` counts as linear light: so do Blender 2.79, with which the published pictures were
-    made, and pyrender take it, and exporters of linear programs write it; as sRGB, most real shapes come out
-    almost black. All numbers of glTF are linear too; colours of vertices in other files are sRGB.
+    A missing, broken or refused material or texture is a warning; DataError where the file cannot be read or
+    has no triangles. Placed instances of a scene become parts of their own. A texture replaces an MTL's `Kd`,
+    as Blender's importer has it. `Kd` counts as linear light: so do Blender 2.79, with which the published
+    pictures were made, and pyrender take it, and exporters of linear programs write it; as sRGB, most real
+    shapes come out almost black. All numbers of glTF are linear too; colours of vertices in other files are
+    sRGB.
     """
-    beside = Beside(path)
+    reader = _Reader(path)
     try:
-        scene, uv_transforms = _scene(path, beside)
-        reader = _Reader(beside, uv_transforms)
-        parts = [_part(mesh, matrix, reader) for mesh, matrix in _nodes(scene)]
+        scene = _scene(path, reader)
+        parts = [_part(mesh, matrix, reader) for mesh, matrix in meshes.placed(scene, path)]
     except Exception as error:  # a broken file makes the readers raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{path.name}: its materials cannot be read ({reason})") from error
     if not parts:
         raise DataError(f"{path.name}: no faces in it; t3d needs triangles")
     if not any(np.ptp(part.vertices, axis=0).any() for part in parts):  # trimesh's stand-in for unread data
-        raise DataError(
-            f"{path.name}: all vertices are in one point; if it is compressed, export it as it is"
-        )
-    reader.note_lost()
-    return Appearance(parts, tuple(dict.fromkeys(beside.warnings)))
+        raise DataError(f"{path.name}: all vertices are in one point; export it uncompressed")
+    return Appearance(parts, tuple(dict.fromkeys(reader.beside.warnings)))
 
 
-def _scene(path: Path, beside: Beside) -> tuple[Any, dict[str, UvTransform] | None]:
-    """What trimesh reads, and how glTF's textured materials move their pictures, None for other formats."""
+def _scene(path: Path, reader: "_Reader") -> Any:
+    """What trimesh reads."""
     import trimesh
 
-    content, transforms = path.read_bytes(), None
-    kind = path.suffix.lower()[1:]
+    content, kind = path.read_bytes(), path.suffix.lower()[1:]
     if kind == "obj":
-        content = complete_obj(content, beside.library())
-    elif kind in ("gltf", "glb"):
-        content, transforms = complete_gltf(content, kind)
+        content = with_materials(content, reader.beside.library())
+    elif reader.linear:
+        content, reader.moves = complete_gltf(content, kind)
     options = {"process": False} if kind != "stl" else {}
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
-        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=beside, **options)
-    return scene, transforms
+        return trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=reader.beside, **options)
 
 
-def _nodes(scene: Any) -> Iterator[tuple[Any, npt.NDArray[np.float64]]]:
-    for node in scene.graph.nodes_geometry:
-        matrix, key = scene.graph[node]
-        if len(getattr(scene.geometry[key], "faces", ())):
-            yield scene.geometry[key], np.asarray(matrix, dtype=np.float64)
-
-
-def _part(mesh: Any, matrix: npt.NDArray[np.float64], reader: "_Reader") -> Part:
+def _part(mesh: Any, matrix: Floats, reader: "_Reader") -> Part:
     """One mesh of the scene where its node puts it."""
     vertices = np.asarray(mesh.vertices, dtype=np.float64)
     faces = np.asarray(mesh.faces, dtype=np.int64)
     normals = mesh.vertex_normals if "vertex_normals" in mesh._cache.cache else None
-    visual, colors = mesh.visual, None
+    visual, uv, material = mesh.visual, None, Material(WHITE)
+    colors: Pixels | None
     if visual.kind == "face":
         colors = np.repeat(np.asarray(visual.face_colors, dtype=np.uint8), 3, axis=0)
         vertices, faces = vertices[faces].reshape(-1, 3), np.arange(3 * len(faces)).reshape(-1, 3)
-        normals, uv, material = None, None, Material(WHITE)
+        normals = None
     elif visual.kind == "vertex":
-        colors, uv, material = reader.vertex_colors(visual), None, Material(WHITE)
+        colors = reader.colors(visual.vertex_colors)
     else:
         colors, uv, material = reader.textured(visual, len(vertices))
     if not np.array_equal(matrix, np.eye(4)):
@@ -120,97 +98,72 @@ def _part(mesh: Any, matrix: npt.NDArray[np.float64], reader: "_Reader") -> Part
 class _Reader:
     """Turns trimesh's materials into ours; decodes every picture once."""
 
-    def __init__(self, beside: Beside, uv_transforms: dict[str, UvTransform] | None) -> None:
-        self._beside, self._uv_transforms = beside, uv_transforms
+    def __init__(self, path: Path) -> None:
+        self.beside = Beside(path)
+        self.linear = path.suffix.lower() in (".gltf", ".glb")
+        self.moves: Mapping[str, UvTransform] = {}
         self._decoded: dict[int, tuple[Any, Pixels | None]] = {}
-        self._bare: set[str] = set()
 
-    def vertex_colors(self, visual: Any) -> Pixels:
-        """Colours, sRGB bytes (V, 4), of a visual without a material."""
-        colors: Pixels = np.asarray(visual.vertex_colors, dtype=np.uint8)
-        return colors if self._uv_transforms is None else _bytes(colors)
+    def colors(self, values: Any) -> Pixels:
+        """Colours by vertex in sRGB bytes (V, 3 or 4): glTF's are linear."""
+        return _bytes(np.asarray(values)) if self.linear else np.asarray(values, dtype=np.uint8)
 
-    def textured(
-        self, visual: Any, count: int
-    ) -> tuple[Pixels | None, npt.NDArray[np.float64] | None, Material]:
+    def textured(self, visual: Any, count: int) -> tuple[Pixels | None, Floats | None, Material]:
         """Colours by vertex, texture coordinates and material of a visual with a material, or without any."""
-        source = getattr(visual, "material", None)
         uv = getattr(visual, "uv", None)
         uv = None if uv is None or len(uv) != count else np.nan_to_num(np.asarray(uv, np.float64))
         colors = getattr(visual, "vertex_attributes", {}).get("color")
-        material = self._material(source, uv is not None)
-        if uv is not None and self._uv_transforms and material.texture is not None:
-            uv = _moved(uv, self._uv_transforms[visual.material.name])
-        if colors is None or len(colors) != count:
-            return None, uv, material
-        return _bytes(np.asarray(colors)), uv, material
-
-    def _material(self, source: Any, mapped: bool) -> Material:
+        colors = None if colors is None or len(colors) != count else _bytes(np.asarray(colors))
+        source = getattr(visual, "material", None)
         if source is None:
-            return Material()
-        if hasattr(source, "baseColorFactor"):
-            return self._checked(self._pbr(source, mapped), source.name)
-        return self._checked(self._mtl(source, mapped), source.name)
+            return colors, uv, Material()
+        material = self._pbr(source, uv) if hasattr(source, "baseColorFactor") else self._mtl(source, uv)
+        if material.alpha_mode != "opaque" and material.color[3] < INVISIBLE:
+            self._warn(source, "is fully transparent: drawn opaque")
+            material = Material((*material.color[:3], 1.0), material.texture)
+        if uv is not None and material.texture is not None and source.name in self.moves:
+            uv = _moved(uv, self.moves[source.name])
+        return colors, uv, material
 
-    def _pbr(self, source: Any, mapped: bool) -> Material:
+    def _pbr(self, source: Any, uv: Floats | None) -> Material:
         """A glTF material: factors are linear, 1 where absent."""
         factor = source.baseColorFactor
         red, green, blue, alpha = WHITE if factor is None else (float(v) / 255 for v in factor)
-        return Material(
-            (red, green, blue, alpha),
-            self._pixels(source.baseColorTexture, source.name, mapped),
-            (source.alphaMode or "OPAQUE").lower(),
-            0.5 if source.alphaCutoff is None else float(source.alphaCutoff),
-        )
+        texture = self._pixels(source, source.baseColorTexture, uv)
+        cutoff = 0.5 if source.alphaCutoff is None else float(source.alphaCutoff)
+        return Material((red, green, blue, alpha), texture, (source.alphaMode or "OPAQUE").lower(), cutoff)
 
-    def _mtl(self, source: Any, mapped: bool) -> Material:
+    def _mtl(self, source: Any, uv: Floats | None) -> Material:
         """An MTL material: `Kd`, unless there is a texture, and `d` or `Tr`."""
-        keys = source.kwargs
-        alpha = _number(keys.get("d"), None)
-        alpha = 1 - _number(keys.get("tr"), 0.0) if alpha is None else alpha
-        texture = self._pixels(source.image, source.name, mapped)
-        if texture is not None:
-            mode = "mask" if alpha >= 1 and np.ptp(texture[..., 3]) > 127 else "opaque"
-            return Material((1.0, 1.0, 1.0, alpha), texture, "blend" if alpha < 1 else mode)
-        red, green, blue = _kd(keys.get("kd"))
-        return Material((red, green, blue, alpha), None, "blend" if alpha < 1 else "opaque")
+        alpha = _number(source.kwargs.get("d"), 1 - _number(source.kwargs.get("tr"), 0.0))
+        texture = self._pixels(source, source.image, uv)
+        color = WHITE[:3] if texture is not None else _kd(source.kwargs.get("kd"))
+        holes = texture is not None and np.ptp(texture[..., 3]) > 127
+        mode = "blend" if alpha < 1 else "mask" if holes else "opaque"
+        return Material((*color, alpha), texture, mode)
 
-    def _checked(self, material: Material, name: str | None) -> Material:
-        if material.alpha_mode != "opaque" and material.color[3] < INVISIBLE:
-            self._beside.warn(f"material {self._said(name)} is fully transparent: drawn opaque")
-            return Material((*material.color[:3], 1.0), material.texture)
-        return material
+    def _warn(self, source: Any, what: str) -> None:
+        name = label(str(source.name)) if self.linear else source.name
+        self.beside.warnings.append(f"material {name} {what}")
 
-    def _pixels(self, image: Any, name: str | None, mapped: bool) -> Pixels | None:
+    def _pixels(self, source: Any, image: Any, uv: Floats | None) -> Pixels | None:
         if getattr(image, "format", None) is None:  # none at all, or the single texel that trimesh makes up
-            self._bare.add(str(name))
+            if source.name in self.moves:  # trimesh drops what it cannot read without a word
+                self._warn(source, "has a texture that cannot be read: drawn untextured")
             return None
-        if not mapped:
-            said = self._said(name)
-            self._beside.warn(f"material {said} has a texture but no usable coordinates: drawn untextured")
+        if uv is None:
+            self._warn(source, "has a texture but no usable coordinates: drawn untextured")
             return None
         if id(image) not in self._decoded:  # the picture is kept too, so that its id stays its own
-            self._decoded[id(image)] = (image, self._read(image, name))
+            try:
+                self._decoded[id(image)] = image, images.texture(image)
+            except (OSError, ValueError, SyntaxError):
+                self._warn(source, "has a texture that cannot be read: drawn untextured")
+                self._decoded[id(image)] = image, None
         return self._decoded[id(image)][1]
 
-    def _read(self, image: Any, name: str | None) -> Pixels | None:
-        try:
-            return images.texture(image)
-        except (OSError, ValueError, SyntaxError):
-            self._beside.warn(f"texture of material {self._said(name)} cannot be read: drawn untextured")
-            return None
 
-    def _said(self, name: str | None) -> str:
-        """What a file calls a material."""
-        return str(name) if self._uv_transforms is None else label(name)
-
-    def note_lost(self) -> None:
-        """Warn of glTF's textures that trimesh dropped without a word."""
-        for name in sorted(self._bare & (self._uv_transforms or {}).keys()):
-            self._beside.warn(f"texture of material {label(name)} cannot be read: drawn untextured")
-
-
-def _moved(uv: npt.NDArray[np.float64], transform: UvTransform) -> npt.NDArray[np.float64]:
+def _moved(uv: Floats, transform: UvTransform) -> Floats:
     """Texture coordinates (V, 2), v upwards, by a transform of glTF's, whose v points down."""
     moved = np.stack([uv[:, 0], 1 - uv[:, 1], np.ones(len(uv))], axis=1) @ transform.T
     return np.stack([moved[:, 0], 1 - moved[:, 1]], axis=1)
@@ -233,11 +186,9 @@ def _kd(value: Any) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _number(values: Any, absent: float | None) -> Any:
-    """The first of an MTL line's words as a number in [0, 1]; `absent` if it is none."""
-    for word in values or ():
-        try:
-            return min(max(float(word), 0.0), 1.0)
-        except ValueError:  # `-halo` before the factor
-            continue
-    return absent
+def _number(words: Any, absent: float) -> float:
+    """The last of an MTL line's words (`-halo` may stand before it) as a number in [0, 1], or `absent`."""
+    try:
+        return min(max(float(words[-1]), 0.0), 1.0)
+    except (TypeError, ValueError, IndexError):
+        return absent

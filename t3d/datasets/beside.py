@@ -1,15 +1,107 @@
-"""Files that a mesh file names, read only from its own folder, and mesh files made fit for trimesh."""
+"""Files that a mesh file names: materials, textures, glTF buffers; none outside the shape's folder.
 
+For keys only names are read, in binary and without parsing the mesh, so that it is quick and never fails on a
+broken file. Whether named files exist is asked anew each time; the names are remembered per file version.
+"""
+
+import json
+import mmap
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote
 
 from t3d.datasets import images
-from t3d.datasets.sidecars import MAP_OPTIONS, obj_names
+from t3d.datasets.obj import LIBRARY
+from t3d.pipeline.sources import Memo
 
-_LIBRARY = "t3d materials"
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tga", ".tif", ".tiff", ".webp")
+MOST_NAMES = 1000
+"""Names read from one file; more means that the file is something else."""
+
+_LINE = rb"[ \t]+([^\r\n]{1,1024})"
+_NAMES = {
+    "obj": re.compile(rb"(?:^|[\r\n])[ \t]*mtllib" + _LINE),
+    "mtl": re.compile(rb"(?i)(?:^|[\r\n])[ \t]*(?:map_\w+|bump|disp|decal|refl|norm)" + _LINE),
+    "gltf": re.compile(rb'"uri"\s*:\s*"((?:[^"\\]|\\.){1,1024})"'),
+    "ply": re.compile(rb"(?:^|[\r\n])comment[ \t]+TextureFile" + _LINE),
+}
+_OPTIONS = re.compile(r"^(?:-\w+\s+(?:(?:on|off|[rgbmlz]|[-+]?[\d.]+(?:e[-+]?\d+)?)\s+)*)+", re.IGNORECASE)
+_PICTURES = tuple(".png .jpg .jpeg .webp .ktx2 .basis .dds .bmp .gif .tga .tif .tiff".split())
+
+
+@dataclass(frozen=True)
+class Sidecars:
+    """Existing files beside a mesh: those that hold geometry, and those that hold only its looks."""
+
+    geometry: tuple[Path, ...] = ()
+    appearance: tuple[Path, ...] = ()
+
+
+def sidecars(mesh: Path, within: Path, memo: Memo) -> Sidecars:
+    """Files that `mesh` names and that exist inside the folder `within`; URLs and absolute paths never do.
+
+    A file of the same base name right beside counts too: loaders fall back to it, so it may be what is read.
+    """
+
+    def found(path: Path, kind: str) -> list[Path]:
+        named = memo(path, kind, partial(names, kind))
+        return [file for name in named for file in _existing(name, [path.parent], within)]
+
+    kind = mesh.suffix.lower()[1:].replace("glb", "gltf")
+    files = list(dict.fromkeys(found(mesh, kind))) if kind in _NAMES else []
+    if kind == "gltf":
+        looks = tuple(path for path in files if path.suffix.lower() in _PICTURES)
+        return Sidecars(tuple(path for path in files if path not in looks), looks)
+    textures = [path for library in files if kind == "obj" for path in found(library, "mtl")]
+    return Sidecars((), tuple(dict.fromkeys([*files, *textures])))
+
+
+def names(kind: str, path: Path) -> list[str]:
+    """Files that a mesh or material file names; kind: "obj", "mtl", "gltf" (also of a .glb) or "ply".
+
+    A line of an OBJ may name one library with spaces, or several. An MTL's options (`-s 1 1 1 wood.png`) and
+    data embedded in a glTF are no names. Read through a memory map: files of any size cost no memory.
+    """
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return []
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            lines = [_text(match[1]) for match in islice(_NAMES[kind].finditer(content), MOST_NAMES)]
+    if kind == "obj":
+        return [name for line in lines for name in dict.fromkeys((line, *line.split()))]
+    if kind == "gltf":
+        return [unquote(_unescaped(line)) for line in lines if not line.startswith("data:")]
+    return [_OPTIONS.sub("", line) for line in lines]
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return line.decode("latin-1").strip()
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:  # a stray match in binary data
+        return text
+
+
+def _existing(name: str, folders: Sequence[Path], within: Path) -> list[Path]:
+    """Files of this name, or else of its last part, in the folders, which do not climb out of `within`."""
+    slashed, root = name.replace("\\", "/"), os.path.normpath(within) + os.sep
+    found = []
+    for candidate in (slashed, slashed.rpartition("/")[2]) if "://" not in slashed else ():
+        for folder in folders:
+            path = os.path.normpath(os.path.join(folder, candidate))
+            if path.startswith(root) and os.path.isfile(path):
+                found.append(Path(path))
+    return found
 
 
 class Beside:
@@ -24,24 +116,23 @@ class Beside:
         self.warnings: list[str] = []
         self._mesh = mesh
         shapenet = mesh.parent.name == "models" and mesh.stem == "model_normalized"
-        self._root = os.path.normpath(mesh.parent.parent if shapenet else mesh.parent) + os.sep
+        self._root = mesh.parent.parent if shapenet else mesh.parent
         self._folders = [mesh.parent]
-
-    def warn(self, message: str) -> None:
-        """Note something that could not be read."""
-        self.warnings.append(message)
 
     def get(self, name: str) -> bytes:
         """Content of a named file; OSError or ValueError, after a warning, where there is none to read."""
-        if name == _LIBRARY:
+        if name == LIBRARY:
             return self.library()
-        path = self._find(MAP_OPTIONS.sub("", name.strip()))
-        data = path.read_bytes()
-        if path.suffix.lower() in _PICTURES:
+        name = _OPTIONS.sub("", name.strip())
+        if not (found := self._find(name) or self._find(unquote(name))):
+            self.warnings.append(f"texture {name} is not in the shape's folder: drawn untextured")
+            raise FileNotFoundError(name)
+        data = found[0].read_bytes()
+        if found[0].suffix.lower() in _PICTURES:
             try:
                 images.check(data)
             except ValueError as error:
-                self.warn(f"texture {path.name} cannot be read: drawn untextured ({error})")
+                self.warnings.append(f"texture {found[0].name} cannot be read: drawn untextured ({error})")
                 raise
         return data
 
@@ -52,75 +143,15 @@ class Beside:
 
         Comments after numbers go, and a colour's single number becomes three: either would lose materials.
         """
-        if self._mesh.suffix.lower() != ".obj":
-            return b""
-        names = obj_names(self._mesh)
-        found = [path for name in names if (path := self._existing(name))]
-        if names and not found:
-            self.warn(f"material library {names[0]} {self._why(names[0])}: drawn untextured")
+        named = names("obj", self._mesh)
+        found = list(dict.fromkeys(path for name in named for path in self._find(name)[:1]))
+        if named and not found:
+            what = f"material library {named[0]} is not in the shape's folder"
+            self.warnings.append(f"{what}: drawn untextured")
         self._folders = list(dict.fromkeys([*(path.parent for path in found), self._mesh.parent]))
-        content = b"\n".join(path.read_bytes() for path in dict.fromkeys(found))
+        content = b"\n".join(path.read_bytes() for path in found)
         content = re.sub(rb"(?m)^([ \t]*(?:K\w|Tr|d|N\w)\b[^#\r\n]*)#.*$", rb"\1", content)
         return re.sub(rb"(?m)^([ \t]*K\w[ \t]+)(\S+)[ \t\r]*$", rb"\1\2 \2 \2", content)
 
-    def _find(self, name: str) -> Path:
-        path = self._existing(name) or self._existing(unquote(name))
-        if path is None:
-            self.warn(f"texture {name} {self._why(name)}: drawn untextured")
-            raise FileNotFoundError(name)
-        return path
-
-    def _existing(self, name: str) -> Path | None:
-        slashed = name.replace("\\", "/")
-        if "://" in slashed:
-            return None
-        for candidate in (slashed, slashed.rpartition("/")[2]):
-            for folder in self._folders:
-                path = os.path.normpath(os.path.join(folder, candidate))
-                if path.startswith(self._root) and os.path.isfile(path):
-                    return Path(path)
-        return None
-
-    def _why(self, name: str) -> str:
-        slashed = name.replace("\\", "/")
-        path = os.path.normpath(os.path.join(self._mesh.parent, slashed))
-        outside = "://" in slashed or re.match(r"[A-Za-z]:/", slashed) or not path.startswith(self._root)
-        return "is outside the shape's folder" if outside else "is missing"
-
-
-def complete_obj(content: bytes, library: bytes) -> bytes:
-    """An OBJ file with what trimesh (5.2) needs said: one material library, used, and absolute indices.
-
-    Where no face names a material and the library has a single one, that one is meant.
-    """
-    text = re.sub(rb"\\\r?\n", b" ", content).replace(b"\r", b"\n")
-    text = re.sub(rb"(?m)^[ \t]*(\w+)[ \t]+", rb"\1 ", text)
-    text = re.sub(rb"(?m)^mtllib .*$", b"", text)
-    names = re.findall(rb"(?m)^[ \t]*newmtl[ \t]+(.*?)[ \t\r]*$", library)
-    if len(names) == 1 and not re.search(rb"(?m)^usemtl ", text):
-        text = re.sub(rb"(?m)^f ", lambda match: b"usemtl " + names[0] + b"\nf ", text, count=1)
-    if re.search(rb"(?m)^f .*[ /]-", text):
-        text = _absolute(text)
-    return (f"mtllib {_LIBRARY}\n".encode() if library else b"") + text
-
-
-def _absolute(text: bytes) -> bytes:
-    """Every relative index of an OBJ's faces (counted back from where it stands) made absolute."""
-    counts = {b"v": 0, b"vt": 0, b"vn": 0}
-    lines = text.split(b"\n")
-    for number, line in enumerate(lines):
-        key = line.partition(b" ")[0]
-        if key in counts:
-            counts[key] += 1
-        elif key == b"f":
-            totals = list(counts.values())
-            corners = [_absolute_corner(token, totals) for token in line.split()[1:]]
-            lines[number] = b"f " + b" ".join(corners)
-    return b"\n".join(lines)
-
-
-def _absolute_corner(token: bytes, totals: list[int]) -> bytes:
-    indices = zip(token.split(b"/"), totals, strict=False)
-    return b"/".join(
-        b"%d" % (total + 1 + int(index)) if index.startswith(b"-") else index for index, total in indices
-    )
+    def _find(self, name: str) -> list[Path]:
+        return _existing(name, self._folders, self._root)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from t3d.geometry.mesh import Array
 from t3d.geometry.normalize import Transform
 from t3d.geometry.recipe import View
 
-SCHEMA = 1
+_FORM = {"t3d_schema": 1, "camera_model": "OPENCV", "convention": "opengl_c2w", "world_up": "+Y"}
 LEVELS = ("easy", "hard")
 MAPS = ("depth", "normals", "albedo")
 
@@ -47,44 +48,23 @@ def write_cameras(
     names of those that stand beside every view; depth_unit: what a code of the depths is worth. The
     principal point and focal length are those of every view.
     """
-    frames = [
-        _frame(view, level, number, maps)
-        for level, views in levels.items()
-        for number, view in enumerate(views)
-    ]
-    camera = next(view.camera for views in levels.values() for view in views)
-    shared = {
-        "t3d_schema": SCHEMA,
-        "camera_model": "OPENCV",
-        "convention": "opengl_c2w",
-        "world_up": "+Y",
-        "pixel_center": 0.5,
-        "w": camera.width,
-        "h": camera.height,
-        "fl_x": camera.fl,
-        "fl_y": camera.fl,
-        "cx": camera.cx,
-        "cy": camera.cy,
-        "aabb": box,
-        "recipe_length": diagonal,
-        "normalization": {"offset": transform.offset, "scale": transform.scale, "mode": transform.mode},
-        **({"depth_unit": depth_unit} if "depth" in maps else {}),
-    }
-    write_json(path, {**shared, "frames": frames})
+    every = [(view, level, n) for level, views in levels.items() for n, view in enumerate(views)]
+    camera = every[0][0].camera
+    values: dict[str, Any] = {**_FORM, "pixel_center": 0.5, "frames": [_frame(*one, maps) for one in every]}
+    values |= {"w": camera.width, "h": camera.height, "fl_x": camera.fl, "fl_y": camera.fl}
+    values |= {"cx": camera.cx, "cy": camera.cy, "aabb": box, "recipe_length": diagonal}
+    values["normalization"] = asdict(transform)
+    if "depth" in maps:
+        values["depth_unit"] = depth_unit
+    write_json(path, values)
 
 
 def _frame(view: View, level: str, number: int, maps: Sequence[str]) -> dict[str, object]:
-    return {
-        "file_path": view_path(level, number),
-        **{f"{name}_file_path": map_path(level, number, name) for name in maps},
-        "difficulty": level,
-        "transform_matrix": view.camera.c2w,
-        "w2c_opencv": w2c_opencv(view.camera),
-        "azimuth_deg": view.azimuth_deg,
-        "elevation_deg": view.elevation_deg,
-        "distance": view.distance,
-        "object_shift": view.shift,
-    }
+    values = {f"{name}_file_path": map_path(level, number, name) for name in maps}
+    pose = {"transform_matrix": view.camera.c2w, "w2c_opencv": w2c_opencv(view.camera)}
+    drawn = {"distance": view.distance, "object_shift": view.shift, "azimuth_deg": view.azimuth_deg}
+    drawn |= {"elevation_deg": view.elevation_deg, "difficulty": level}
+    return {"file_path": view_path(level, number), **values, **pose, **drawn}
 
 
 def depth_unit(levels: Mapping[str, Sequence[View]]) -> float:
@@ -112,18 +92,16 @@ def read_cameras(path: Path) -> dict[str, list[Camera]]:
     `transforms.json`: `fl_x` or `camera_angle_x`; without `w` the pictures are 1 x 1. Raises DataError where
     the file lacks something, or holds no frame, another lens than a square pinhole, or no rigid motion.
     """
+    levels: dict[str, list[Camera]] = {}
     try:
         values = read_json(path)
-        levels: dict[str, list[Camera]] = {}
         for number, frame in enumerate(values["frames"]):
-            camera = _camera({**values, **frame}, f"frame {number}")
-            levels.setdefault(str(frame.get("difficulty", LEVELS[0])), []).append(camera)
+            level = frame.get("difficulty", LEVELS[0])
+            if level not in LEVELS:
+                raise ValueError(f"difficulty must be one of {', '.join(LEVELS)}, not {level}")
+            levels.setdefault(level, []).append(_camera({**values, **frame}, f"frame {number}"))
         if not levels:
             raise ValueError("it has no frames")
-        if unknown := levels.keys() - set(LEVELS):
-            raise ValueError(
-                f"difficulty must be one of {', '.join(LEVELS)}, not {', '.join(sorted(unknown))}"
-            )
     except (OSError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         words = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path}: no cameras in it: {words}") from error
@@ -157,14 +135,12 @@ def _camera(values: Mapping[str, Any], where: str) -> Camera:
     if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
         raise ValueError(f"{where}: transform_matrix scales, shears or mirrors; give a rotation and a place")
     width, height = float(values.get("w", 1)), float(values.get("h", values.get("w", 1)))
-    if "fl_x" in values:
-        fl = float(values["fl_x"])
-    else:
-        fl = 0.5 * width / math.tan(0.5 * float(values["camera_angle_x"]))
+    angle = None if "fl_x" in values else 0.5 * float(values["camera_angle_x"])
+    fl = float(values["fl_x"]) if angle is None else 0.5 * width / math.tan(angle)
     if width != height or not 0 < width < math.inf or not 0 < fl < math.inf:
         raise ValueError(f"{where}: w {width:g}, h {height:g}, fl {fl:g}: want a square and more than 0")
     distorted = any(values.get(name) for name in ("k1", "k2", "k3", "k4", "p1", "p2"))
     if distorted or float(values.get("fl_y", fl)) != fl:
         raise ValueError(f"{where}: distortion or pixels that are not square; undistort the cameras first")
-    centre = float(values.get("cx", width / 2)), float(values.get("cy", height / 2))
-    return Camera(matrix, fl, *centre, int(width), int(height))
+    cx, cy = float(values.get("cx", width / 2)), float(values.get("cy", height / 2))
+    return Camera(matrix, fl, cx, cy, int(width), int(height))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from t3d.datasets.categories import canonical, is_known, plural, same, synset
 from t3d.datasets.given import MODELS, TAKEN, take_model
-from t3d.datasets.sidecars import sidecars
+from t3d.datasets.beside import sidecars
 from t3d.datasets.virtual import original
 from t3d.errors import DataError, UsageError
 from t3d.pipeline.sources import Given, Memo, Source
@@ -79,16 +79,9 @@ class MeshFolder:
         if role == "photo":
             return Source(self.photos[shape], (self.photos[shape],))
         entry = self.entries[original(shape) or shape]
-        try:
-            mesh = entry.mesh or find_model(entry.folder)
-        except DataError:
-            if brought := self._brought.get(shape):
-                raise DataError(f"no model file, only given {', '.join(brought)}; add {_MODELS[0]}") from None
-            raise
+        mesh = entry.mesh or find_model(entry.folder)
         if not mesh.is_file():
-            raise DataError(
-                f"{mesh}: the mesh file is gone; put it back, or remove the shape from the data set"
-            )
+            raise DataError(f"{mesh}: the mesh file is gone; put it back, or remove the shape")
         beside = sidecars(mesh, entry.folder, memo)
         looks = beside.appearance if role == "appearance" else ()
         return Source(mesh, (mesh, *beside.geometry, *looks))
@@ -111,9 +104,9 @@ class MeshFolder:
         folders = {shape: entry.folder / GIVEN for shape, entry in self.entries.items() if not entry.mesh}
         brought = {shape: _shape_like(folder) for shape, folder in folders.items() if folder.is_dir()}
         for shape, names in brought.items():
-            for name in set(names) - TAKEN.keys():
-                known = ", ".join(TAKEN)
-                raise UsageError(f"{folders[shape] / name}: cannot be given, only {known}; remove it")
+            if unknown := sorted(set(names) - TAKEN.keys()):
+                where, known = folders[shape] / unknown[0], ", ".join(TAKEN)
+                raise UsageError(f"{where}: cannot be given, only {known}; remove it")
         return brought
 
 
@@ -129,11 +122,9 @@ def find_catalogue(data: Path | str, category: str) -> MeshFolder:
         what = "is a file, not a folder" if data.exists() else "no such folder"
         raise UsageError(f"{data}: {what}; name the folder that holds the meshes")
     folder = _class_folder(data, category)
-    entries = _shape_folders(folder) or _mesh_files(folder)
+    entries = _shape_folders(folder) or _named(folder, sorted(_walk(folder)), _RESERVED)
     if not entries:
-        raise UsageError(
-            f"{folder}: no mesh in it; expected ShapeNet shape folders or files such as .obj, .glb"
-        )
+        raise UsageError(f"{folder}: no mesh in it; expected ShapeNet's shape folders, or .obj, .glb, ...")
     if taken := [shape for shape in entries if original(shape)]:
         raise UsageError(f"{folder}: {taken[0]!r} is named like a virtual shape (...~NUMBER); rename it")
     made = _procedural(folder)
@@ -162,28 +153,23 @@ def find_model(folder: Path) -> Path:
 
 def _class_folder(data: Path, category: str) -> Path:
     """The folder in `data` that is named after the category in any spelling, or `data` itself."""
-    folders = _shape_like(data)
+    folders, itself = _shape_like(data), data.resolve().name
     matches = [name for name in folders if same(name, category)]
     matches.sort(key=lambda name: (name != category, name != synset(category), name))
+    if matches[1:]:
+        log.warning("%s: %s all mean %s; taking %s", data, ", ".join(matches), category, matches[0])
     if matches:
-        if matches[1:]:
-            log.warning("%s: %s all mean %s; taking %s", data, ", ".join(matches), category, matches[0])
         return data / matches[0]
-    itself = data.resolve().name
     if same(itself, category):
         return data
-    near = difflib.get_close_matches(category, folders, 1)
-    if is_known(itself) and not any(map(is_known, folders)):
+    near, known = difflib.get_close_matches(category, folders, 1), any(map(is_known, folders))
+    if is_known(itself) and not known:
         raise UsageError(f"{data}: holds {plural(canonical(itself))}; say --category {canonical(itself)}")
-    if not _mesh_names(data) and (near or any(map(is_known, folders))):
-        there = ", ".join(_described(name) for name in folders if _any_mesh(data / name))
+    if (near or known) and not _mesh_names(data):
+        there = ", ".join(canonical(name) for name in folders if _any_mesh(data / name))
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"{data}: no category {category!r} in it; there is {there or 'none'}{hint}")
     return data
-
-
-def _described(folder: str) -> str:
-    return f"{canonical(folder)} ({folder})" if is_known(folder) and canonical(folder) != folder else folder
 
 
 def _shape_like(folder: Path) -> list[str]:
@@ -206,11 +192,6 @@ def _shape_folders(folder: Path) -> dict[str, Entry]:
     return entries | _named(folder, _mesh_names(folder), _RESERVED | entries.keys())
 
 
-def _mesh_files(folder: Path) -> dict[str, Entry]:
-    """Entries of a folder of mesh files, at any depth."""
-    return _named(folder, sorted(_walk(folder)), _RESERVED)
-
-
 def _named(folder: Path, files: Sequence[str], taken: frozenset[str]) -> dict[str, Entry]:
     """An id for every file: its relative path without suffix, or a longer form if that is not free."""
     forms = (lambda file: _id(os.path.splitext(file)[0]), _id, lambda file: f"{_id(file)}-{_short(file)}")
@@ -218,9 +199,10 @@ def _named(folder: Path, files: Sequence[str], taken: frozenset[str]) -> dict[st
     left = list(files)
     for form in forms:
         counts = Counter(map(form, left))
-        free = {file for file in left if counts[form(file)] == 1 and form(file) not in taken | entries.keys()}
-        entries |= {form(file): Entry(folder, folder / file) for file in left if file in free}
-        left = [file for file in left if file not in free]
+        taken |= entries.keys()
+        free = [file for file in left if counts[form(file)] == 1 and form(file) not in taken]
+        entries |= {form(file): Entry(folder, folder / file) for file in free}
+        left = [file for file in left if file not in set(free)]
     return entries
 
 

@@ -5,34 +5,23 @@ Synset ids are ShapeNetCore's (Chang et al. 2015); the 13 classes are those of 3
 
 from t3d.errors import UsageError
 
-SYNSETS = {
-    "plane": "02691156",
-    "bench": "02828884",
-    "cabinet": "02933112",
-    "car": "02958343",
-    "chair": "03001627",
-    "display": "03211117",
-    "lamp": "03636649",
-    "speaker": "03691459",
-    "rifle": "04090263",
-    "sofa": "04256520",
-    "table": "04379243",
-    "telephone": "04401088",
-    "vessel": "04530566",
-}
+_WORDS = """
+02691156 plane airplane aeroplane aircraft
+02828884 bench
+02933112 cabinet dresser
+02958343 car auto automobile
+03001627 chair
+03211117 display monitor screen
+03636649 lamp
+03691459 speaker loudspeaker
+04090263 rifle firearm gun
+04256520 sofa couch
+04379243 table
+04401088 telephone phone cellphone
+04530566 vessel watercraft boat ship
+""".split("\n")[1:-1]
+SYNSETS = {line.split()[1]: line.split()[0] for line in _WORDS}
 """ShapeNet synset id by t3d's name of the category."""
-
-_OTHER_NAMES = {
-    "plane": ("airplane", "aeroplane", "aircraft"),
-    "cabinet": ("dresser",),
-    "car": ("auto", "automobile"),
-    "display": ("monitor", "screen"),
-    "speaker": ("loudspeaker",),
-    "rifle": ("firearm", "gun"),
-    "sofa": ("couch",),
-    "telephone": ("phone", "cellphone"),
-    "vessel": ("watercraft", "boat", "ship"),
-}
 
 
 def plural(name: str) -> str:
@@ -40,17 +29,9 @@ def plural(name: str) -> str:
     return name if name.endswith("aircraft") else name + ("es" if name.endswith(("s", "ch", "x")) else "s")
 
 
-def _spellings() -> dict[str, str]:
-    """Canonical name by every spelling of it."""
-    table = {}
-    for name, synset in SYNSETS.items():
-        for word in (name, *_OTHER_NAMES.get(name, ())):
-            table[word] = table[plural(word)] = name
-        table[synset] = name
-    return table
-
-
-_CANONICAL = _spellings()
+_CANONICAL = {
+    spelling: line.split()[1] for line in _WORDS for word in line.split() for spelling in (word, plural(word))
+}
 
 
 def canonical(name: str) -> str:

@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,8 @@ def write_transform(path: Path, transform: Transform, stretch: Stretch | None = 
 
     stretch: how a virtual shape was made, of which the original frame is that after the stretch.
     """
-    matrix = transform.matrix()
-    values = {"matrix": matrix, "offset": transform.offset, "scale": transform.scale, "mode": transform.mode}
-    extra = {"stretch": {"before": stretch.before, "after": stretch.after}} if stretch else {}
-    write_json(path, values | extra)
+    extra = {"stretch": asdict(stretch)} if stretch else {}
+    write_json(path, {"matrix": transform.matrix(), **asdict(transform), **extra})
 
 
 def read_transform(path: Path) -> Transform:
@@ -76,9 +75,8 @@ def read_normalization(path: Path) -> Transform:
     """
     offset, scale = read_npz(path, "offset", "scale")
     if offset.size != 3 or scale.size != 1 or not np.isfinite([*offset.flat, *scale.flat]).all():
-        raise DataError(
-            f"{path.name}: offset {offset.shape} and scale {scale.shape} are not a vector and a number"
-        )
+        shapes = f"offset {offset.shape} and scale {scale.shape}"
+        raise DataError(f"{path.name}: {shapes} are not a vector and a number")
     if scale.item() <= 0:
         raise DataError(f"{path.name}: scale {scale.item()} is not positive")
     return Transform(offset.reshape(3).astype(np.float64), float(scale.item()))
@@ -106,11 +104,8 @@ def read_array(archive: Any, name: str) -> npt.NDArray[Any]:
     """An array of an open NPZ file; ValueError where its header promises what is not there, or too much."""
     size = archive.zip.getinfo(f"{name}.npy").file_size
     with archive.zip.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        reader = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = reader(member)
+        one = np.lib.format.read_magic(member) == (1, 0)
+        shape, _, dtype = getattr(np.lib.format, f"read_array_header_{1 if one else 2}_0")(member)
     if math.prod(shape) * dtype.itemsize > min(size, MOST_BYTES):
         raise ValueError(f"{name} is said to be {dtype} {shape}")
     return np.asarray(archive[name])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from t3d.datasets.cameras import LEVELS, view_path, write_cameras
 from t3d.datasets.formats import read_json, read_normalization, read_npz, write_normalization, write_samples
 from t3d.datasets.images import check_size, write_png
-from t3d.datasets.meshes import check_ply, write_points
+from t3d.datasets.meshes import read_points, write_points
 from t3d.errors import DataError
 from t3d.geometry.cameras import centred, look_at
 from t3d.geometry.normalize import BUFFER, Transform
@@ -31,17 +31,18 @@ def take_samples(folder: Path, out: Path) -> Facts:
     Rows whose distance is NaN are left out (DeepSDF `deep_sdf/data.py`). DataError where other values are not
     finite, or a sign is wrong.
     """
-    arrays = [rows.astype(np.float32) for rows in read_npz(folder / "samples.npz", "pos", "neg")]
-    if any(rows.ndim != 2 or rows.shape[1] != 4 for rows in arrays):
-        raise DataError(f"samples.npz: pos {arrays[0].shape}, neg {arrays[1].shape} are not both (N, 4)")
-    pos, neg = (rows[~np.isnan(rows[:, 3])] for rows in arrays)
+    pos, neg = (rows.astype(np.float32) for rows in read_npz(folder / "samples.npz", "pos", "neg"))
+    if any(rows.ndim != 2 or rows.shape[1] != 4 for rows in (pos, neg)):
+        raise DataError(f"samples.npz: pos {pos.shape}, neg {neg.shape} are not both (N, 4)")
+    rows = len(pos) + len(neg)
+    pos, neg = (part[~np.isnan(part[:, 3])] for part in (pos, neg))
     count = len(pos) + len(neg)
-    if count == 0 or not (np.isfinite(pos).all() and np.isfinite(neg).all()):
+    if not (count and np.isfinite(pos).all() and np.isfinite(neg).all()):
         raise DataError("samples.npz: no samples in it, or infinite ones; make it anew")
     if (pos[:, 3] < 0).any() or (neg[:, 3] > 0).any():
         raise DataError("samples.npz: a distance in pos is below 0, or one in neg above; inside is negative")
     write_samples(out / "samples.npz", pos, neg)
-    return {"points": count, "inside": len(neg) / count, "nan_rows": sum(map(len, arrays)) - count}
+    return {"points": count, "inside": len(neg) / count, "nan_rows": rows - count}
 
 
 def take_surface(folder: Path, out: Path) -> Facts:
@@ -49,19 +50,11 @@ def take_surface(folder: Path, out: Path) -> Facts:
 
     Normals are zero where the file has none. DataError where there are no points, or not all are finite.
     """
-    import open3d
-
-    if (folder / "surface.ply").is_file():
-        check_ply(folder / "surface.ply")
-    cloud = open3d.io.read_point_cloud(folder / "surface.ply")
-    points = np.asarray(cloud.points)
-    if not len(points) or not np.isfinite(points).all():
-        raise DataError("surface.ply: no points in it, or some that are not finite; make it anew")
-    normals = np.asarray(cloud.normals) if cloud.has_normals() else np.zeros_like(points)
+    points, normals = read_points(folder / "surface.ply")
     transform = read_normalization(folder / "normalization.npz")
     write_points(out / "surface.ply", points, normals)
     write_normalization(out / "normalization.npz", transform)
-    return {"points": len(points), "normals": cloud.has_normals()}
+    return {"points": len(points), "normals": bool(normals.any())}
 
 
 def take_views(folder: Path, out: Path) -> Facts:
@@ -98,10 +91,10 @@ def _pictures(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8
         for path in sorted(folder.glob("[!.]*.png"), key=lambda path: int(path.stem)):
             with Image.open(path) as image:
                 check_size(image)
+                alpha.append(np.asarray(image.getchannel("A")))
                 white = Image.new("RGB", image.size, "white")
                 white.paste(image, mask=image.getchannel("A"))
                 rgb.append(np.asarray(white))
-                alpha.append(np.asarray(image.getchannel("A")))
         return np.stack(rgb), np.stack(alpha)
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{folder.name}: no RGBA pictures of one size, 00.png, ... ({error})") from error
@@ -111,16 +104,15 @@ def _cameras(path: Path, transform: Transform, size: int) -> list[View]:
     """Views around the centre of the shape's box, in lengths of the mesh file."""
     try:
         lines = [line.strip(" ,[]\r\n") for line in path.read_text().splitlines()]
-        rows = [[float(value) for value in line.split(",")] for line in lines if line]
+        return [_view([float(value) for value in line.split(",")], transform, size) for line in lines if line]
     except (OSError, ValueError) as error:
         raise DataError(f"{path.parent.name}/{path.name}: cannot be read ({error})") from error
-    return [_view(row, transform, size) for row in rows]
 
 
 def _view(row: Sequence[float], transform: Transform, size: int) -> View:
     """The view of one line, its camera in the unit frame; `t3d.tasks.layouts` writes such lines."""
-    if len(row) != 10 or not np.isfinite(row).all() or row[2] != 0:
-        raise DataError(f"{METADATA}: {row} is not azimuth, elevation, 0, d, lens, sensor, farthest, x, y, z")
+    if len(row) != 10 or not np.isfinite(row).all() or row[2] != 0 or min(row[4:6]) <= 0:
+        raise ValueError(f"{row} is not azimuth, elevation, 0, d, lens, sensor, farthest, x, y, z")
     azimuth, elevation, _, share, lens, sensor, farthest, x, y, z = row
     shift = np.array([x, z, -y]) - transform.offset
     c2w = look_at(share * farthest * towards(azimuth, elevation), (0.0, 0.0, 0.0))

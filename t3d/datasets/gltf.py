@@ -39,22 +39,22 @@ def complete_gltf(content: bytes, kind: str) -> tuple[bytes, dict[str, UvTransfo
     if not binary:
         return text, transforms
     text += b" " * (-len(text) % 4)
-    rest = content[start + size :]
-    chunk = struct.pack("<I4s", len(text), b"JSON") + text
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunk) + len(rest)) + chunk + rest, transforms
+    chunk = struct.pack("<I4s", len(text), b"JSON") + text + content[start + size :]
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunk)) + chunk, transforms
 
 
-def label(name: str | None) -> str:
+def label(name: str) -> str:
     """A material's own name, out of that which `complete_gltf` gave it."""
-    return str(name).partition(":")[2] or f"number {str(name).partition(':')[0]}"
+    number, _, own = name.partition(":")
+    return own or f"number {number}"
 
 
 def _color_texture(material: dict[str, Any]) -> dict[str, Any] | None:
     """What a material says of its colour's texture, after a specular-glossiness one has been rewritten."""
     glossy = material.get("extensions", {}).pop("KHR_materials_pbrSpecularGlossiness", None)
     if glossy is not None:
-        renamed = {"diffuseFactor": "baseColorFactor", "diffuseTexture": "baseColorTexture"}
-        material["pbrMetallicRoughness"] = {renamed[key]: glossy[key] for key in glossy if key in renamed}
+        names = {"diffuseFactor": "baseColorFactor", "diffuseTexture": "baseColorTexture"}
+        material["pbrMetallicRoughness"] = {names[key]: glossy[key] for key in names.keys() & glossy.keys()}
     found: dict[str, Any] | None = material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
     return found
 

@@ -41,17 +41,10 @@ def rows(category: str) -> list[Published]:
 
 def _row(entry: dict[str, Any], protocols: dict[str, Any], category: str) -> Published:
     protocol = protocols[entry["protocol"]]
-    mean, median = entry["printed"][category]
-    factor = protocol["factor"]
+    factor, shapes, own = protocol["factor"], protocol["shapes"][category], protocol.get("own", {})
+    mean, median = (None if one is None else one / factor for one in entry["printed"][category])
+    kept = {name: entry[name] for name in ("method", "protocol", "certainty", "source")}
+    note = protocol["note"]
     return Published(
-        method=entry["method"],
-        protocol=entry["protocol"],
-        protocol_note=protocol["note"],
-        mean=None if mean is None else mean / factor,
-        median=None if median is None else median / factor,
-        factor=factor,
-        shapes=protocol["shapes"][category],
-        own=protocol.get("own", {}),
-        certainty=entry["certainty"],
-        source=entry["source"],
+        protocol_note=note, mean=mean, median=median, factor=factor, shapes=shapes, own=own, **kept
     )

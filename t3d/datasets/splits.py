@@ -1,6 +1,7 @@
 """Which shapes train, validate and test: DeepSDF's split files, or a seeded draw that is stable."""
 
 import hashlib
+import itertools
 import json
 import logging
 import re
@@ -20,9 +21,7 @@ BEYOND = "beyond the first {} of its part (--limit)"
 
 FAULTY = "named by {}, a list of faulty shapes"
 
-_PART = re.compile(
-    r"(?:^|[_\-. ])(train|test|val|valid|validation|error|excluded)(?=$|[_\-. ])", re.IGNORECASE
-)
+_PART = re.compile(r"(?i)(?:^|[_\-. ])(train|test|val|valid|validation|error|excluded)(?=$|[_\-. ])")
 _PARTS = {"tra": "train", "val": "val", "tes": "test", "err": "excluded", "exc": "excluded"}
 
 
@@ -57,18 +56,16 @@ def category_ids(path: Path, category: str) -> list[str]:
     Raises UsageError where the file cannot be read or does not have that form.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        datasets = json.loads(path.read_text(encoding="utf-8")).values()
+        lists = [(name, ids) for dataset in datasets for name, ids in dataset.items()]
+        if not all(isinstance(ids, list) and all(isinstance(one, str) for one in ids) for _, ids in lists):
+            raise TypeError
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a readable JSON file ({error})") from None
-    found = []
-    for dataset in content.values() if isinstance(content, dict) else [None]:
-        for name, ids in dataset.items() if isinstance(dataset, dict) else [("", None)]:
-            if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
-                raise UsageError(
-                    f'{path}: not a split file; expected {{"ShapeNetV2": {{"04256520": ["id", ...]}}}}'
-                )
-            found += ids if same(name, category) else []
-    return found
+    except (AttributeError, TypeError):
+        form = '{"ShapeNetV2": {"04256520": ["id", ...]}}'
+        raise UsageError(f"{path}: not a split file; expected {form}") from None
+    return [one for name, ids in lists if same(name, category) for one in ids]
 
 
 def listed_split(
@@ -80,40 +77,34 @@ def listed_split(
     an `..._error.json` are left out of all parts (protocol of the method's authors, `examples/error`). Raises
     UsageError where a part is missing or has no shape in the data set, or parts overlap.
     """
-    named: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    faulty: dict[str, str] = {}
+    source = ", ".join(path.name for path in files)
+    listed: dict[str, dict[str, str]] = {"train": {}, "val": {}, "test": {}, "excluded": {}}
     for path in files:
-        listed, part = _unique(path, category_ids(path, category)), _part(path)
-        if part == "excluded":
-            faulty |= dict.fromkeys(listed, FAULTY.format(path.name))
-        else:
-            named[part] += listed
+        reason = FAULTY.format(path.name)
+        listed[_part(path)] |= dict.fromkeys(_unique(path, category_ids(path, category)), reason)
+    faulty = listed.pop("excluded")
+    named = {part: [shape for shape in of if shape not in faulty] for part, of in listed.items()}
     there = set(ids).difference(faulty)
-    named = {part: [shape for shape in listed if shape not in faulty] for part, listed in named.items()}
     for part in ("train", "test"):
         if not named[part]:
-            where = ", ".join(path.name for path in files)
-            what = f"no {part} ids of {category} ({synset(category)})"
-            raise UsageError(f"split {where}: {what}; add a file named ..._{part}.json")
+            what = f"no {part} ids of {category} ({synset(category)}); add a file named ..._{part}.json"
+            raise UsageError(f"split {source}: {what}")
         if there.isdisjoint(named[part]):
             count = len(named[part])
             raise UsageError(f"split: none of the {count} {part} ids of {category} is in the data set")
-    _check_disjoint(named)
-    absent = [shape for part in named.values() for shape in part if shape not in there]
-    if absent:
-        log.warning(
-            "%d of the shapes that the split names are not in the data set (first: %s)",
-            len(absent),
-            absent[0],
-        )
-    parts = {part: sorted(there.intersection(shapes)) for part, shapes in named.items()}
-    if not named["val"]:
-        parts["val"], parts["train"] = _carved(parts["train"], seed, val_share)
+    for first, second in itertools.combinations(named, 2):
+        if shared := sorted(set(named[first]).intersection(named[second])):
+            what = f"{len(shared)} ids are both in {first} and {second} (first: {shared[0]})"
+            raise UsageError(f"split: {what}")
+    if absent := [shape for part in named.values() for shape in part if shape not in there]:
+        what = "%d of the shapes that the split names are not in the data set (first: %s)"
+        log.warning(what, len(absent), absent[0])
     unnamed = dict.fromkeys(there.difference(*named.values()), UNNAMED)
+    train, val, test = (sorted(there.intersection(shapes)) for shapes in named.values())
+    if not named["val"]:
+        val, train = _carved(train, seed, val_share)
     excluded = dict.fromkeys(absent, ABSENT) | unnamed | faulty
-    source = ", ".join(path.name for path in files)
-    train, val, test = (tuple(parts[part]) for part in ("train", "val", "test"))
-    return Split(train, val, test, source, excluded)
+    return Split(tuple(train), tuple(val), tuple(test), source, excluded)
 
 
 def seeded_split(ids: Iterable[str], seed: int, test_share: float, val_share: float) -> Split:
@@ -153,18 +144,19 @@ def limited(split: Split, limit: int) -> Split:
     """The split with the first `limit` ids of each part only; 0: all of them."""
     if limit == 0:
         return split
-    beyond = (*split.train[limit:], *split.val[limit:], *split.test[limit:])
+    parts = (split.train, split.val, split.test)
+    beyond = [shape for part in parts for shape in part[limit:]]
     excluded = {**split.excluded, **dict.fromkeys(beyond, BEYOND.format(limit))}
-    return Split(split.train[:limit], split.val[:limit], split.test[:limit], split.source, excluded)
+    train, val, test = (part[:limit] for part in parts)
+    return Split(train, val, test, split.source, excluded)
 
 
 def _part(path: Path) -> str:
     """Part of the split that a file is named after."""
     names = {word.lower()[:3] for word in _PART.findall(path.stem)}
     if len(names) != 1:
-        raise UsageError(
-            f"{path}: cannot tell its part; name it ..._train.json, ..._val, ..._test or ..._error.json"
-        )
+        forms = "..._train.json, ..._val, ..._test or ..._error.json"
+        raise UsageError(f"{path}: cannot tell its part; name it {forms}")
     return _PARTS[names.pop()]
 
 
@@ -175,15 +167,6 @@ def _unique(path: Path, ids: list[str]) -> list[str]:
     return unique
 
 
-def _check_disjoint(named: Mapping[str, list[str]]) -> None:
-    for first, second in (("train", "test"), ("train", "val"), ("val", "test")):
-        shared = sorted(set(named[first]).intersection(named[second]))
-        if shared:
-            raise UsageError(
-                f"split: {len(shared)} ids are both in {first} and {second} (first: {shared[0]})"
-            )
-
-
 def _carved(train: Iterable[str], seed: int, val_share: float) -> tuple[list[str], list[str]]:
     """Validation and training ids: the first `val_share` of a seeded order, at least one of ten."""
     order = drawn(train, seed)
@@ -192,14 +175,3 @@ def _carved(train: Iterable[str], seed: int, val_share: float) -> tuple[list[str
         count = max(count, 1)
     count = min(count, max(len(order) - 1, 0))
     return sorted(order[:count]), sorted(order[count:])
-
-
-def as_record(split: Split) -> dict[str, Any]:
-    """Plain values for `split.json`."""
-    return {
-        "train": list(split.train),
-        "val": list(split.val),
-        "test": list(split.test),
-        "excluded": dict(split.excluded),
-        "source": split.source,
-    }

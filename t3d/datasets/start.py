@@ -1,4 +1,4 @@
-"""Which trained network a training goes on from, found and checked before anything is made."""
+"""Trained networks in a store: the one that a command uses, and those that a training goes on from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,33 +31,48 @@ def check_start(files: Sequence[Path], sizes: Any) -> None:
         raise ValueError(f"start: the decoder in {folder} has {' '.join(other)}; set these too")
 
 
+def network_folder(root: Path, variant: str = "") -> Path:
+    """Where a category's store has a network of its newest run that trained one.
+
+    variant: "s1", "s2-simclr", ...; empty: the run's first. UsageError where there is none.
+    """
+    networks = _networks(root, latest_run(root, "network"))
+    networks.pop("codes", None)
+    if variant and variant not in networks:
+        raise UsageError(f"{root}: no variant {variant!r} in its latest run; it has {', '.join(networks)}")
+    return networks[variant or min(networks)]
+
+
 def start_values(init: str) -> dict[str, dict[str, list[str]]]:
     """Parameters by stage that make trainings go on from `init`.
 
     init: a run file, a category's folder in a store (its latest run), or the folder of a network or of
     phase 1. Each solution goes on from its own network where there is one. UsageError where there is none.
     """
-    found = _networks(Path(init))
-    s1, codes = found.get("s1"), found.get("codes")
-    s2 = next((folder for variant, folder in found.items() if variant.startswith("s2")), None)
-    wanted = {"codes": s1 or codes or s2, "network_s1": s1 or s2, "network_s2": s2 or s1}
-    if not any(wanted.values()):
-        raise UsageError(f"--init {init}: no trained network in it; name a run file or a network's folder")
-    return {stage: {"start": _files(folder)} for stage, folder in wanted.items() if folder}
-
-
-def _networks(path: Path) -> Mapping[str, Path]:
-    """Folders by variant; "codes" is phase 1."""
-    if (path / "config.json").is_file():
-        config = _config(path)
-        return {"codes" if config["format"] == "t3d-codes" else config["variant"]: path}
+    path = Path(init)
     try:
-        run = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else latest_run(path)
-        artifacts = run["artifacts"]
+        if (path / "config.json").is_file():
+            config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+            found = {"codes" if config["format"] == "t3d-codes" else config["variant"]: path}
+        elif path.is_file():
+            found = _networks(path.parent.parent, json.loads(path.read_text(encoding="utf-8")))
+        else:
+            found = _networks(path, latest_run(path))
+        s1, codes = found.get("s1"), found.get("codes")
+        s2 = next((folder for variant, folder in found.items() if variant.startswith("s2")), None)
+        wanted = {"codes": s1 or codes or s2, "network_s1": s1 or s2, "network_s2": s2 or s1}
+        values = {stage: {"start": _files(folder)} for stage, folder in wanted.items() if folder}
     except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"--init {path}: neither a run file nor a network's folder") from error
-    root, found = path.parent.parent if path.is_file() else path, {}
-    for name, of in artifacts.items():
+        raise UsageError(f"--init {init}: neither a run file nor a network's folder ({error!r})") from error
+    if not values:
+        raise UsageError(f"--init {init}: no trained network in it; name a run file or a network's folder")
+    return values
+
+
+def _networks(root: Path, run: Mapping[str, Any]) -> dict[str, Path]:
+    """Folders of a run's networks by variant; "codes" is phase 1."""
+    found = {}
+    for name, of in run["artifacts"].items():
         kind = of.get("", "").partition("/")[0]
         if kind in ("network", "codes"):
             found[name.partition("[")[2].rstrip("]") or kind] = root / of[""]
@@ -65,15 +80,6 @@ def _networks(path: Path) -> Mapping[str, Path]:
 
 
 def _files(folder: Path) -> list[str]:
-    names = _FILES[_config(folder)["format"]]
-    return [str((folder / name).absolute()) for name in names]
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--init {folder}: its config.json cannot be read; train it again") from error
-    if config.get("format") not in _FILES:
-        raise UsageError(f"--init {folder}: holds {config.get('format')}, not a network")
-    return config
+    """The files that make the network in a folder; KeyError where it is none."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return [str((folder / name).absolute()) for name in _FILES[config["format"]]]

@@ -38,7 +38,8 @@ def labels(
     import numpy as np
 
     from t3d.datasets.formats import read_transform, write_json, write_npz
-    from t3d.datasets.meshes import face_groups, load_geometry, read_ply
+    from t3d.datasets.meshes import load_geometry, read_ply
+    from t3d.datasets.obj import face_groups
     from t3d.geometry.distance import Solid
     from t3d.geometry.mesh import Mesh
     from t3d.geometry.surface import visible_points

@@ -44,8 +44,10 @@ def split(*, out: Path, params: Params, rng: "np.random.Generator", ids: tuple[s
 
     Raises UsageError for shares outside 0 .. 1, negative counts, and files that do not fit the data set.
     """
+    from dataclasses import asdict
+
     from t3d.datasets.formats import write_json
-    from t3d.datasets.splits import as_record, drawn, limited, listed_split, seeded_split
+    from t3d.datasets.splits import drawn, limited, listed_split, seeded_split
     from t3d.datasets.virtual import PART, virtual_ids
 
     if not (0 <= params.test_share < 1 and 0 <= params.val_share < 1):
@@ -60,7 +62,7 @@ def split(*, out: Path, params: Params, rng: "np.random.Generator", ids: tuple[s
     made = limited(made, params.limit)
     scored = sorted(drawn(made.train, seed + 1)[: params.train_scored])
     virtual = {PART: virtual_ids(made.train, params.virtual)} if params.virtual else {}
-    write_json(out / "split.json", {**as_record(made), "train_scored": scored, **virtual})
+    write_json(out / "split.json", {**asdict(made), "train_scored": scored, **virtual})
     counts = {part: len(getattr(made, part)) for part in ("train", "val", "test")}
     counts |= {part: len(ids) for part, ids in virtual.items()}
     return {**counts, "excluded": dict(Counter(made.excluded.values())), "source": made.source}

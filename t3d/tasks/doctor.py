@@ -1,30 +1,23 @@
 """`t3d doctor`: what truly works on this machine, tried in processes of their own; what mends the rest."""
 
 import ctypes
-import os
 import platform
-import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from pathlib import Path
 from typing import NamedTuple
 
 from t3d.geometry import opengl
 
-LIBRARIES = "libusb-1.0.so.0 libGL.so.1 libEGL.so.1 libgomp.so.1 libX11.so.6".split()
-DEBIAN = "libusb-1.0-0 libgl1 libegl1 libgomp1 libx11-6".split()
-CONDA = "libusb libgl libegl libgomp xorg-libx11".split()
-"""What Open3D and pyrender load on Linux, and the Debian and the conda-forge packages that bring it, in the
-same order.
-"""
-
-VARIABLES = "PYOPENGL_PLATFORM EGL_DEVICE_ID DISPLAY".split()
-"""What decides where OpenGL draws."""
-
-ENOUGH = 1e9
-"""Bytes free on the store's disk below which nothing much can be made."""
+LIBRARIES = {
+    "libusb-1.0.so.0": ("libusb-1.0-0", "libusb"),
+    "libGL.so.1": ("libgl1", "libgl"),
+    "libEGL.so.1": ("libegl1", "libegl"),
+    "libgomp.so.1": ("libgomp1", "libgomp"),
+    "libX11.so.6": ("libx11-6", "xorg-libx11"),
+}
+"""What Open3D and pyrender load on Linux: the Debian and the conda-forge packages that bring it."""
 
 
 class Check(NamedTuple):
@@ -33,7 +26,7 @@ class Check(NamedTuple):
     name: str
     state: str
     found: str
-    mend: str
+    mend: str = ""
     required: bool = True
 
 
@@ -52,9 +45,10 @@ class Probe(NamedTuple):
     platform: str = "egl"
 
 
-def packages(debian: list[str], conda: list[str]) -> str:
-    """The command that installs them, with either manager."""
-    return f"apt-get install {' '.join(debian)}, or conda install -c conda-forge {' '.join(conda)}"
+def packages(pairs: Sequence[tuple[str, str]]) -> str:
+    """The command that installs pairs of a Debian and a conda-forge package, with either manager."""
+    debian, conda = (" ".join(filter(None, names)) for names in zip(*pairs, strict=True))
+    return f"apt-get install {debian}, or conda install -c conda-forge {conda}"
 
 
 def _own(function: str) -> str:
@@ -62,13 +56,14 @@ def _own(function: str) -> str:
 
 
 _EXTRA = 'pip install "t3d[backends]"'
-_LIBRARIES, _EGL = packages(DEBIAN, CONDA), packages(["libegl1", "libgl1"], ["libegl", "libgl", "mesalib"])
+_EGL = packages([("libegl1", "libegl"), ("libgl1", "libgl"), ("", "mesalib")])
 _PYOPENGL = 'pip install --no-deps "PyOpenGL>=3.1.7"'  # pyrender asks for 3.1.0
-_OSMESA = f"{packages(['libosmesa6'], ['mesalib'])}; {_PYOPENGL}"
+_OSMESA = f"{packages([('libosmesa6', 'mesalib')])}; {_PYOPENGL}"
+_AGAIN = "pip install --force-reinstall"
 PROBES = (
-    Probe("ray casting", _own("raycast"), "pip install open3d", _LIBRARIES),
-    Probe("libigl", _own("libigl"), "pip install libigl", "pip install --force-reinstall libigl"),
-    Probe("torch", _own("torch_devices"), "pip install torch", "pip install --force-reinstall torch"),
+    Probe("ray casting", _own("raycast"), "pip install open3d", packages([*LIBRARIES.values()])),
+    Probe("libigl", _own("libigl"), "pip install libigl", f"{_AGAIN} libigl"),
+    Probe("torch", _own("torch_devices"), "pip install torch", f"{_AGAIN} torch"),
     Probe("EGL devices", opengl.LIST, _EXTRA, _EGL, False),
     Probe("pyrender, EGL", opengl.DRAW, _EXTRA, f"{_EGL}; or another EGL_DEVICE_ID", False),
     Probe("pyrender, OSMesa", opengl.DRAW, _EXTRA, _OSMESA, False, "osmesa"),
@@ -77,15 +72,12 @@ PROBES = (
 """What is tried, in the order of the report."""
 
 
-def examine(work: Path) -> Iterator[Check]:
-    """All checks, each as soon as those before it are known; `work` is where the store will be."""
+def examine() -> Iterator[Check]:
+    """All checks, each as soon as those before it are known."""
     yield _packages()
     yield _libraries()
     with ThreadPoolExecutor(2) as pool:
         yield from pool.map(attempt, PROBES)
-    variables = (f"{name}={os.environ.get(name, '(not set)')}" for name in VARIABLES)
-    yield Check("environment", "ok", ", ".join(variables), "", False)
-    yield _machine(work)
 
 
 def attempt(probe: Probe, seconds: float = opengl.SECONDS) -> Check:
@@ -98,26 +90,23 @@ def attempt(probe: Probe, seconds: float = opengl.SECONDS) -> Check:
     return Check(probe.name, "optional, absent" if absent else "fails", found, mend, probe.required)
 
 
-def _checked(name: str, found: str, mend: str, missing: list[str]) -> Check:
-    if missing:
-        return Check(name, "fails", f"missing: {', '.join(missing)}", mend)
-    return Check(name, "ok", found, "")
-
-
 def _packages() -> Check:
     """Python, and the versions of everything that t3d cannot do without."""
     needed = {line.split(">")[0] for line in metadata.requires("t3d") or [] if ";" not in line}
     there = {one.name.lower().replace("_", "-"): one.version for one in metadata.distributions() if one.name}
-    missing = sorted(needed - there.keys())
-    versions = [f"{name} {there[name]}" for name in sorted(needed & there.keys())]
-    found = ", ".join([f"Python {platform.python_version()}", *versions])
-    return _checked("packages", found, f"pip install {' '.join(missing)}", missing)
+    if missing := sorted(needed - there.keys()):
+        mend = f"pip install {' '.join(missing)}"
+        return Check("packages", "fails", f"missing: {', '.join(missing)}", mend)
+    versions = [f"{name} {there[name]}" for name in sorted(needed)]
+    return Check("packages", "ok", ", ".join([f"Python {platform.python_version()}", *versions]))
 
 
 def _libraries() -> Check:
     missing = [name for name in LIBRARIES if sys.platform == "linux" and not _loads(name)]
-    debian, conda = ([names[LIBRARIES.index(one)] for one in missing] for names in (DEBIAN, CONDA))
-    return _checked("system libraries", ", ".join(LIBRARIES), packages(debian, conda), missing)
+    if not missing:
+        return Check("system libraries", "ok", ", ".join(LIBRARIES))
+    mend = packages([LIBRARIES[name] for name in missing])
+    return Check("system libraries", "fails", f"missing: {', '.join(missing)}", mend)
 
 
 def _loads(library: str) -> bool:
@@ -125,19 +114,6 @@ def _loads(library: str) -> bool:
         return bool(ctypes.CDLL(library))
     except OSError:
         return False
-
-
-def _machine(work: Path) -> Check:
-    """Cores, memory, and room for the store, which need not be there yet."""
-    import psutil
-
-    place = next(one for one in (work.absolute(), *work.absolute().parents) if one.exists())
-    free, memory = shutil.disk_usage(place).free, psutil.virtual_memory()
-    found = f"{os.cpu_count()} cores, {memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB memory free"
-    found += f", {free / 1e9:.1f} GB disk free at {place}"
-    usable = free > ENOUGH and place.is_dir() and os.access(place, os.W_OK)
-    missing = [] if usable else [f"a folder with {ENOUGH / 1e9:.0f} GB that can be written to ({found})"]
-    return _checked("machine", found, "t3d doctor --work ANOTHER_FOLDER", missing)
 
 
 def raycast() -> str:

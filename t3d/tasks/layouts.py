@@ -2,9 +2,9 @@
 
 import filecmp
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -145,26 +145,24 @@ def _write_rgba(views: Path, view: Path, mask: npt.NDArray[np.uint8], path: Path
 
 def summary(artifacts: Artifacts) -> list[str]:
     """How many shapes of each part have an artifact, a line per stage."""
-    return [_counts(artifacts, kind) for kind in artifacts.folders]
-
-
-def _counts(artifacts: Artifacts, kind: str) -> str:
-    there, parts = artifacts.folders[kind], artifacts.parts
-    counts = [f"{part} {len(there.keys() & set(parts[part]))} of {len(parts[part])}" for part in PARTS]
-    more = len(there) < sum(len(parts[part]) for part in PARTS)
-    return f"{kind}: {', '.join(counts)}" + (f"; `t3d {_COMMANDS[kind]}` makes what is missing" * more)
+    lines = []
+    for kind, there in artifacts.folders.items():
+        parts = {part: artifacts.parts[part] for part in PARTS}
+        counts = [f"{part} {len(there.keys() & set(ids))} of {len(ids)}" for part, ids in parts.items()]
+        more = len(there) < sum(map(len, parts.values()))
+        hint = f"; `t3d {_COMMANDS[kind]}` makes what is missing" if more else ""
+        lines.append(f"{kind}: {', '.join(counts)}{hint}")
+    return lines
 
 
 def _place(path: Path, write: Callable[[Path], object], force: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
-    try:
-        write(draft)
-        if path.exists() and not force and not filecmp.cmp(draft, path, shallow=False):
-            raise UsageError(f"{path}: there already with other content; choose another folder, or --force")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write(draft)
+    if path.exists() and not force and not filecmp.cmp(draft, path, shallow=False):
+        draft.unlink()
+        raise UsageError(f"{path}: there already with other content; choose another folder, or --force")
+    draft.replace(path)
 
 
 def import_tree(layout: str, src: Path, dest: Path) -> Counter[tuple[str, str]]:
@@ -174,30 +172,20 @@ def import_tree(layout: str, src: Path, dest: Path) -> Counter[tuple[str, str]]:
     failure of its shape. Written aside and renamed: a killed import leaves no `dest`. Raises UsageError where
     `dest` holds something, where `src` holds nothing of the layout, and for links that lead out of it.
     """
-    with new_folder(dest) as draft:
-        copies = _copies(layout, src)
-        taken = {(*place.parts[:2], place.parts[3]) for place in copies}
+    if dest.is_file() or (dest.is_dir() and any(dest.iterdir())):
+        raise UsageError(f"{dest}: not empty; name a new folder")
+    copies = _copies(layout, src)
+    taken = {(*place.parts[:2], place.parts[3]) for place in copies}
+    dest.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=dest.absolute().parent) as aside:
         for place, path in (copies | _lists(src, {name for name, *_ in taken})).items():
             if not path.resolve().is_relative_to(src.resolve()):
                 raise UsageError(f"{path}: a link that leads out of {src}; put a copy in its place")
-            (draft / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, draft / place)
+            draft = Path(aside, "tree", place)
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, draft)
+        Path(aside, "tree").rename(dest)
     return Counter((name, stage) for name, _, stage in sorted(taken))
-
-
-@contextmanager
-def new_folder(dest: Path) -> Iterator[Path]:
-    """A folder beside `dest` that becomes it at the end; raises UsageError where it holds something."""
-    if dest.is_file() or (dest.is_dir() and any(dest.iterdir())):
-        raise UsageError(f"{dest}: not empty; name a new folder")
-    draft = dest.absolute().with_name(f".{dest.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        draft.mkdir(parents=True)
-        yield draft
-        draft.rename(dest)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _copies(layout: str, src: Path) -> dict[Path, Path]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from t3d.datasets.catalogue import find_model
 from t3d.datasets.formats import read_array
-from t3d.datasets.meshes import FORMATS, load_geometry
+from t3d.datasets.meshes import FORMATS, Array, load_geometry, read_points
 from t3d.errors import DataError, UsageError
 from t3d.geometry.clouds import Cloud, Shape
 
@@ -33,48 +33,36 @@ def matches(predicted: Path, true: Path, table: Path | None = None) -> list[Matc
     shape's folder: all files below it are views of a prediction, and the model in it (ShapeNet v1, v2, or
     a single file) is the ground truth. table: see `_listed`. UsageError where nothing matches.
     """
-    for path in (predicted, true):
-        if not path.exists():
-            raise UsageError(f"{path}: no such file or folder")
     if table is not None:
         return _listed(table, predicted, true)
+    views, truths = by_shape(predicted), by_shape(true)
     if predicted.is_file() and true.is_file():
         return [Match(true.stem, true, (("", predicted),))]
-    views, truths = _by_shape(predicted), _by_shape(true)
     if not views.keys() & truths.keys():
-        names = [", ".join(sorted(side)[:3]) or "none" for side in (views, truths)]
-        raise UsageError(
-            f"no prediction ({names[0]}) is named like a ground truth ({names[1]}); pair them with --pairs"
-        )
-    return [
-        Match(shape, truths.get(shape), _views(shape, views.get(shape)))
-        for shape in sorted(views.keys() | truths.keys())
-    ]
+        ours, theirs = (", ".join(sorted(side)[:3]) or "none" for side in (views, truths))
+        what = f"no prediction ({ours}) is named like a ground truth ({theirs})"
+        raise UsageError(f"{what}; pair them with --pairs")
+    every = sorted(views.keys() | truths.keys())
+    return [Match(shape, truths.get(shape), _views(views.get(shape))) for shape in every]
 
 
-def companions(folder: Path) -> dict[str, Path]:
-    """Files or folders of more ground truth by shape, named as in `matches`."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder")
-    return _by_shape(folder)
-
-
-def _by_shape(path: Path) -> dict[str, Path]:
-    """Files and folders by id; UsageError for two of one id."""
+def by_shape(path: Path) -> dict[str, Path]:
+    """Files and folders in a folder by id, or a file by its name; UsageError for two of one id."""
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
     if path.is_file():
         return {path.stem: path}
     found: dict[str, Path] = {}
     for entry in sorted(path.iterdir()):
         if entry.name.startswith(".") or not (entry.is_dir() or entry.suffix.lower() in SUFFIXES):
             continue
-        shape = entry.name if entry.is_dir() else entry.stem
-        if shape in found:
-            raise UsageError(f"{path}: {found[shape].name} and {entry.name} are the same shape; remove one")
-        found[shape] = entry
+        first = found.setdefault(entry.name if entry.is_dir() else entry.stem, entry)
+        if first != entry:
+            raise UsageError(f"{path}: {first.name} and {entry.name} are the same shape; remove one")
     return found
 
 
-def _views(shape: str, entry: Path | None) -> tuple[tuple[str, Path | None], ...]:
+def _views(entry: Path | None) -> tuple[tuple[str, Path | None], ...]:
     """The views of a prediction, by their path in its folder."""
     if entry is None or entry.is_file():
         return (("", entry),)
@@ -93,17 +81,13 @@ def _listed(table: Path, predicted: Path, true: Path) -> list[Match]:
         raise UsageError(f"{table}: needs the columns prediction and truth, and a row; shape and view may be")
     groups: dict[str, tuple[Path | None, dict[str, Path | None]]] = {}
     for number, row in enumerate(rows, 2):
-        names = {key: (value or "").strip() for key, value in row.items() if key}
-        files = [
-            base / names[key] if names[key] else None
-            for key, base in (("prediction", predicted), ("truth", true))
-        ]
-        known = next((file.stem for file in reversed(files) if file is not None), "")
-        shape, view = names.get("shape") or known, names.get("view", "")
-        truth, views = groups.setdefault(shape, (files[1], {}))
-        if truth != files[1] or view in views:
+        made, truth = row["prediction"] or "", row["truth"] or ""
+        shape, view = row.get("shape") or Path(truth or made).stem, row.get("view") or ""
+        there = true / truth if truth else None
+        first, views = groups.setdefault(shape, (there, {}))
+        if first != there or view in views:
             raise UsageError(f"{table}, line {number}: {shape!r} is there already; name its view or shape")
-        views[view] = files[0]
+        views[view] = predicted / made if made else None
     return [Match(shape, truth, tuple(views.items())) for shape, (truth, views) in sorted(groups.items())]
 
 
@@ -119,45 +103,29 @@ def load_shape(path: Path) -> Shape:
         own = path / "pointcloud.npz"  # Occupancy Networks
         path = own if own.is_file() else find_model(path)
     if path.suffix.lower() == ".npz":
-        return _from_arrays(path)
+        return _cloud(*_arrays(path), path)
     try:
         return load_geometry(path)
     except DataError as error:
-        cloud = _points_only(path) if "no faces in it" in str(error) else None
-        if cloud is None:
-            raise
-        return cloud
+        try:
+            return _cloud(*read_points(path), path)
+        except DataError:
+            raise error from None
 
 
-def _from_arrays(path: Path) -> Cloud:
+def _arrays(path: Path) -> tuple[Array, Array | None]:
+    """Points and normals of an NPZ file."""
     names = ("points", "normals", "loc", "scale")
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: read_array(file, name).astype(np.float64) for name in names if name in file}
-        points = arrays["points"] * arrays.get("scale", 1.0) + arrays.get("loc", 0.0)
+        return arrays["points"] * arrays.get("scale", 1.0) + arrays.get("loc", 0.0), arrays.get("normals")
     except Exception as error:  # a broken archive makes its readers raise anything
         raise DataError(f"{path}: no array `points` in it ({' '.join(str(error).split())})") from error
-    return _checked(Cloud(points, arrays.get("normals")), path)
 
 
-def _points_only(path: Path) -> Cloud | None:
-    """The vertices of a file without any faces; None where it has not even those."""
-    import trimesh
-
-    parts = list(trimesh.load_scene(path, process=False).geometry.values())
-    if not parts or any(len(getattr(part, "faces", ())) for part in parts):
-        return None
-    points = np.concatenate([np.asarray(part.vertices, dtype=np.float64) for part in parts])
-    rows = parts[0].metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
-    names = rows if isinstance(rows, dict) else rows.dtype.names or ()  # of a text file: columns by name
-    normals = None
-    if len(parts) == 1 and {"nx", "ny", "nz"} <= set(names):
-        normals = np.stack([np.ravel(rows[axis]) for axis in ("nx", "ny", "nz")], axis=1).astype(np.float64)
-    return _checked(Cloud(points, normals), path) if len(points) else None
-
-
-def _checked(cloud: Cloud, path: Path) -> Cloud:
-    points, normals = cloud.points, cloud.normals
+def _cloud(points: Array, normals: Array | None, path: Path) -> Cloud:
+    """A cloud with normals of length 1, or without any where some have no direction."""
     if points.ndim != 2 or points.shape[1] != 3 or not len(points):
         raise DataError(f"{path}: its points are {points.shape}, not (N, 3) with N > 0")
     if not np.isfinite(points).all():

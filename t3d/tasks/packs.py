@@ -75,24 +75,16 @@ def export_pack(artifacts: Artifacts, dest: Path, training: Sequence[Any], budge
     parts = {part: artifacts.parts[part] for part in PARTS}
     cameras = [read_cameras(folder / "cameras.json") for folder in views.values()]
     rows = _Share([sum(map(len, open_samples(one / "samples.npz"))) for one in sdf.values()], 16, 1_000)
-    images = _Share(
-        [len(one.get(level, ())) for one in cameras for level in levels], 4 * size**2 + 8 * CAMERA, 2
-    )
-    taken = rows.most, images.most
-    if budget:
-        taken = _fitting(
-            rows, images, budget - INDEX_BYTES[0] - INDEX_BYTES[1] * sum(map(len, parts.values()))
-        )
+    seen = [len(one.get(level, ())) for one in cameras for level in levels]
+    images = _Share(seen, 4 * size**2 + 8 * CAMERA, 2)
+    index = INDEX_BYTES[0] + INDEX_BYTES[1] * sum(map(len, parts.values()))
+    taken = _fitting(rows, images, budget - index) if budget else (rows.most, images.most)
     dest.absolute().parent.mkdir(parents=True, exist_ok=True)
     write_pack(dest, artifacts.category, parts, sdf, views, Extent(*taken, size, levels))
-    counts = (
-        f"{taken[0]:,} of {rows.most:,} samples, {taken[1]} of {images.most} {' and '.join(levels)} views"
-    )
-    whole = f"{dest.stat().st_size / 2**20:.1f} MiB"
-    return [
-        f"{dest}: {whole}; of a shape at most {counts}, each level, {size} pixels a side",
-        *summary(artifacts),
-    ]
+    counts = f"{taken[0]:,} of {rows.most:,} samples, {taken[1]} of {images.most}"
+    counts += f" {' and '.join(levels)} views"
+    whole = f"{dest}: {dest.stat().st_size / 2**20:.1f} MiB; of a shape at most {counts}, each level"
+    return [f"{whole}, {size} pixels a side", *summary(artifacts)]
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t3d.datasets.photographs import isolate, read_photograph
-from t3d.errors import DataError, UsageError
-from t3d.pipeline.runs import latest_run
+from t3d.datasets.start import network_folder
+from t3d.errors import DataError
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
     from t3d.models.prediction import Prediction
-
-
-def network_folder(root: Path, variant: str = "") -> Path:
-    """Where a category's store has a network of its newest run that trained one.
-
-    variant: "s1", "s2-simclr", ...; empty: the run's first. UsageError where there is none.
-    """
-    made = latest_run(root, "network")["artifacts"]
-    networks = {name.split("[")[1][:-1]: made[name][""] for name in made if name.startswith("network")}
-    if variant and variant not in networks:
-        raise UsageError(f"{root}: no variant {variant!r} in its latest run; it has {', '.join(networks)}")
-    return root / networks[variant or min(networks)]
 
 
 def run(source: Path | str, variant: str = "") -> "Network":
@@ -54,10 +42,8 @@ def predict(pictures: Any, network: "Network", mask: Any = None, resolution: int
     from t3d.models.prediction import predict as of_photographs
 
     several = pictures if isinstance(pictures, list | tuple) else [pictures]
-    read = [
-        isolate(one, mask) if isinstance(one, np.ndarray) else read_photograph(one, mask) for one in several
-    ]
-    return of_photographs(network, read, resolution)
+    read = ((isolate if isinstance(one, np.ndarray) else read_photograph)(one, mask) for one in several)
+    return of_photographs(network, list(read), resolution)
 
 
 def score(made: Any, truth: Any, protocol: str = "t3d-v1", seed: int = 0) -> dict[str, float | None]:
@@ -74,12 +60,9 @@ def score(made: Any, truth: Any, protocol: str = "t3d-v1", seed: int = 0) -> dic
     from t3d.geometry.clouds import Body
     from t3d.geometry.protocols import find_protocol
 
-    named, rng, (ours, theirs) = (
-        find_protocol(protocol),
-        np.random.default_rng(seed),
-        map(_shape, (made, truth)),
-    )
-    return evaluation.evaluate(named, evaluation.truth(named, Body(theirs), rng), Body(ours), rng)
+    named, rng = find_protocol(protocol), np.random.default_rng(seed)
+    ours, theirs = Body(_shape(made)), Body(_shape(truth))
+    return evaluation.evaluate(named, evaluation.truth(named, theirs, rng), ours, rng)
 
 
 def _shape(thing: Any) -> Any:

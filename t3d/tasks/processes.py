@@ -33,47 +33,35 @@ def each(
     if workers == 0:
         yield from map(function, items)
         return
-    children: SimpleQueue[_Child] = SimpleQueue()
-    for _ in range(workers):
-        children.put(_Child())
+    children: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
 
     def work(item: Item, limit: float | None) -> Made | DataError:
         child = children.get()
         try:
-            return child.make(function, item, limit)
+            process = child.submit(_process, function).result()  # its start and imports are not counted
+            return child.submit(function, item).result(limit)
         except BrokenProcessPool:
-            child = _Child()
+            child = _child()
             return DataError("the process that worked on it crashed or ran out of memory")
         except TooLong:
-            child.kill()
-            child = _Child()
+            os.kill(process, signal.SIGKILL)
+            child.shutdown()
+            child = _child()
             return DataError(f"it took longer than {limit:g} s (--timeout)")
         finally:
             children.put(child)
 
+    for _ in range(workers):
+        children.put(_child())
     with ThreadPoolExecutor(workers) as threads:
         yield from threads.map(work, items, limits or [None] * len(items))
     for _ in range(workers):
-        children.get().pool.shutdown()
+        children.get().shutdown()
 
 
-class _Child:
+def _child() -> ProcessPoolExecutor:
     """A process that starts with its first item."""
-
-    def __init__(self) -> None:
-        self.pool = ProcessPoolExecutor(1, get_context("spawn"), _begin)
-        self.process = 0
-
-    def make(self, function: Callable[[Item], Made], item: Item, limit: float | None) -> Made:
-        """Its result; TimeoutError after `limit` seconds, those of starting and importing not counted."""
-        if not self.process:
-            self.process = self.pool.submit(_process, function).result()
-        return self.pool.submit(function, item).result(limit)
-
-    def kill(self) -> None:
-        """End it, whatever it does."""
-        os.kill(self.process, signal.SIGKILL)
-        self.pool.shutdown()
+    return ProcessPoolExecutor(1, get_context("spawn"), _begin)
 
 
 def _process(_function: Callable[..., Any]) -> int:

@@ -1,24 +1,17 @@
 """`t3d score`: any method's meshes or clouds against ground truth, under named protocols."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from t3d.errors import DataError, UsageError
+from t3d.errors import DataError
 from t3d.geometry.clouds import Body
-from t3d.geometry.frames import FRAMES, out_of
+from t3d.geometry.frames import out_of
 from t3d.geometry.protocols import Protocol
-from t3d.report.summary import Score, fit, reason_of, subjects, with_floors
-from t3d.tasks.matching import Match, companions, load_shape, matches
+from t3d.report.summary import Score, reason_of, subjects, with_floors
+from t3d.tasks.matching import Match, by_shape, load_shape, matches
 from t3d.tasks.processes import each
-
-log = logging.getLogger(__name__)
-
-_ASKED = 50  # shapes by which an unknown frame is recognised
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ def jobs_of(
     own: folders of the protocols' own points and meshes; a shape that is not in a folder that is given has
     no ground truth. UsageError where nothing can be scored.
     """
-    folders = [companions(folder) if folder else None for folder in own]
+    folders = [by_shape(folder) if folder else None for folder in own]
     jobs = []
     for match in matches(*paths):
         points, mesh = (None if files is None else files.get(match.shape, Path()) for files in folders)
@@ -58,22 +51,6 @@ def jobs_of(
         jobs.append(Job(replace(match, truth=None) if missing else match, protocols, seed, (points, mesh)))
     measured = with_floors([job.match.shape for job in jobs if job.match.truth])
     return [replace(job, floor=job.match.shape in measured) for job in jobs]
-
-
-def recognised(jobs: Sequence[Job], workers: int) -> tuple[str, float, float]:
-    """The frame in which predictions fit their ground truths best; medians of ratio and shift of their boxes.
-
-    Out of at most 50 shapes. One frame is chosen for the whole set, never fitted to a shape, so that no
-    prediction's own error is hidden. UsageError where nothing can be read.
-    """
-    asked = [job for job in jobs if job.match.truth and job.match.predictions[0][1]]
-    asked = [asked[i] for i in np.linspace(0, len(asked) - 1, min(_ASKED, len(asked))).astype(int)]
-    found = [fits for fits in each(_fits, asked, workers) if isinstance(fits, dict) and fits]
-    if not found:
-        raise UsageError("no prediction can be read to recognise its frame by; name the frame with --frame")
-    medians = {frame: np.median([fits[frame] for fits in found], axis=0) for frame in FRAMES}
-    best = min(medians, key=lambda frame: abs(np.log(max(medians[frame][0], 1e-9))) + medians[frame][1])
-    return best, float(medians[best][0]), float(medians[best][1])
 
 
 def run(
@@ -126,14 +103,3 @@ def _prediction(job: Job, file: Path | None, body: Body) -> Body | str:
         return Body(out_of(job.frame, body, load_shape(file)))
     except Exception as error:
         return reason_of(error).removeprefix(f"{file}: ")
-
-
-def _fits(job: Job) -> Mapping[str, tuple[float, float]]:
-    """By frame: how the boxes fit if the prediction comes in it; empty where a file cannot be read."""
-    try:
-        body = Body(load_shape(job.match.truth or Path()))
-        shape = load_shape(job.match.predictions[0][1] or Path())
-        return {frame: fit(Body(out_of(frame, body, shape)), body) for frame in FRAMES}
-    except Exception:
-        log.debug("%s", job.match.shape, exc_info=True)
-        return {}

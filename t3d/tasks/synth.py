@@ -2,13 +2,11 @@
 
 import json
 import logging
-import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from t3d.datasets.catalogue import RECORD
 from t3d.datasets.categories import SYNSETS, canonical, plural
@@ -20,21 +18,17 @@ log = logging.getLogger(__name__)
 COUNT = 120
 """Shapes per category unless told."""
 
-Settings = dict[str, str | int]
-_DRAFT = ".draft-"
-
 
 def synthesize(
     dest: Path | str,
     categories: Iterable[str] = tuple(CATEGORIES),
     count: int = COUNT,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Path]:
     """Make `count` shapes of each category under `dest`, in ShapeNet's layout; class folder by category.
 
     Each class folder is written aside and renamed, so a killed run leaves none half-made; one that is already
-    there with the same settings is kept. `progress(done, total)` is called after each shape. Raises
+    there with the same settings is kept. Raises
     UsageError for other categories than the procedural ones, and where a class folder holds something else.
     """
     names = list(dict.fromkeys(_procedural_name(category) for category in categories))
@@ -42,18 +36,15 @@ def synthesize(
         raise UsageError("synth: give at least one category, a count of at least 1 and a seed of at least 0")
     if not str(dest):
         raise UsageError("synth: the destination is an empty string; name a folder")
-    made = {}
-    for position, name in enumerate(names):
-        report = partial(_report, progress, position * count, len(names) * count)
-        made[name] = _class_folder(Path(dest), _settings(name, count, seed), report)
+    made = {name: Path(dest) / SYNSETS[name] for name in names}
+    for name, folder in made.items():
+        settings = _settings(name, count, seed)
+        if not _is_same(folder, settings):
+            _make(folder, settings)
     return made
 
 
-def _report(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
-    progress(before + done, total)
-
-
-def procedural_set(work: Path, category: str, count: int = COUNT, seed: int = 0) -> Path:
+def procedural_set(work: Path, category: str, seed: int = 0, count: int = COUNT) -> Path:
     """Data set folder with the procedural shapes of one category under `work`, made on first use."""
     name = _procedural_name(category)
     dest = work / "procedural" / f"seed{seed}-{count}"
@@ -73,51 +64,29 @@ def _procedural_name(category: str) -> str:
     return name
 
 
-def _settings(name: str, count: int, seed: int) -> Settings:
+def _settings(name: str, count: int, seed: int) -> dict[str, Any]:
     return {"category": name, "count": count, "seed": seed, "version": VERSION}
 
 
-def _is_same(folder: Path, settings: Settings) -> bool:
+def _is_same(folder: Path, settings: dict[str, Any]) -> bool:
     try:
         return bool(json.loads((folder / RECORD).read_text()) == settings)
     except (OSError, ValueError):
         return False
 
 
-def _class_folder(dest: Path, settings: Settings, report: Callable[[int], None]) -> Path:
-    """The class folder `dest/<synset>`, found or made."""
-    name, count, seed = str(settings["category"]), int(settings["count"]), int(settings["seed"])
-    folder = dest / SYNSETS[name]
-    if _is_same(folder, settings):
-        return folder
+def _make(folder: Path, settings: dict[str, Any]) -> None:
+    """Make a class folder; who comes second in a race keeps the first one's, which is the same."""
     if folder.exists():
         raise UsageError(f"{folder}: holds other shapes already; choose another folder, or remove it")
-    dest.mkdir(parents=True, exist_ok=True)
-    _sweep(dest)
-    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=dest))
-    try:
-        for index in range(count):
-            write_shape(draft, name, index, seed)
-            report(index + 1)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder.parent) as aside:
+        draft = Path(aside) / folder.name
+        for index in range(settings["count"]):
+            write_shape(draft, settings["category"], index, settings["seed"])
         (draft / RECORD).write_text(json.dumps(settings, sort_keys=True) + "\n")
-        _publish(draft, folder, settings)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return folder
-
-
-def _sweep(dest: Path) -> None:
-    """Remove drafts of killed runs: those that nobody has written to for an hour."""
-    for draft in dest.glob(f"{_DRAFT}*"):
-        if time.time() - draft.stat().st_mtime > 3600:
-            shutil.rmtree(draft, ignore_errors=True)
-
-
-def _publish(draft: Path, folder: Path, settings: Settings) -> None:
-    """Rename the finished draft; who comes second in a race keeps the first one's, which is the same."""
-    draft.chmod(0o755)
-    try:
-        os.rename(draft, folder)
-    except OSError:
-        if not _is_same(folder, settings):
-            raise
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not _is_same(folder, settings):
+                raise

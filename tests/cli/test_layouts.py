@@ -99,9 +99,7 @@ def test_phase_1_works_on_samples_alone_and_the_rest_says_what_it_lacks(home):
     assert (made["status"], made["failures"]) == (0, [])
     lost = run("render", "in-deepsdf", "work-deepsdf")["failures"]
     assert {one["shape"] for one in lost} == {f"sofa-000{number}" for number in range(4)}
-    assert {one["reason"] for one in lost} == {
-        "no model file, only given sdf, surface; add models/model_normalized.obj"
-    }
+    assert all(one["reason"].startswith("no model file in ") for one in lost)
 
 
 def test_a_mesh_beside_makes_what_is_not_given(home):

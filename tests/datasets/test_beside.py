@@ -1,13 +1,14 @@
-"""Files named by a mesh file: found beside it, never elsewhere; OBJ files made fit for reading."""
+"""Files named by a mesh file: found beside it, never elsewhere."""
 
-import io
+import json
+import struct
 
-import numpy as np
 import pytest
-import trimesh
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from t3d.datasets.beside import Beside, complete_obj
+from t3d.datasets.beside import MOST_NAMES, Beside, Sidecars, names, sidecars
 
 QUAD = b"v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
 
@@ -39,7 +40,7 @@ def test_names_outside_the_folder_are_refused(shape, name):
     with pytest.raises(FileNotFoundError):
         beside.get(name)
     assert len(beside.warnings) == 1
-    assert "outside the shape's folder" in beside.warnings[0]
+    assert "is not in the shape's folder" in beside.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_missing_and_broken_pictures_are_noted(shape):
         beside["gone.png"]
     with pytest.raises(ValueError, match="not a picture"):
         beside["noise.png"]
-    assert "gone.png is missing" in beside.warnings[0]
+    assert "gone.png is not in the shape's folder" in beside.warnings[0]
     assert "noise.png cannot be read" in beside.warnings[1]
 
 
@@ -99,33 +100,146 @@ def test_a_missing_material_library_is_noted(shape):
     shape.write_bytes(b"mtllib gone.mtl\n" + QUAD)
     beside = Beside(shape)
     assert beside.library() == b""
-    assert beside.warnings == ["material library gone.mtl is missing: drawn untextured"]
+    assert beside.warnings == ["material library gone.mtl is not in the shape's folder: drawn untextured"]
 
 
-def loaded(content, library=b""):
-    return trimesh.load(
-        io.BytesIO(complete_obj(content, library)), file_type="obj", process=False, force="mesh", resolver={}
+def read(path, name, compute):
+    """A memo without memory."""
+    return compute(path)
+
+
+@pytest.fixture
+def full(tmp_path):
+    """An OBJ with an MTL in a subfolder and a texture two levels up, all within the shape's folder."""
+    folder = tmp_path / "shape"
+    (folder / "models" / "mats").mkdir(parents=True)
+    (folder / "images").mkdir()
+    (folder / "models" / "model.obj").write_bytes(b"# x\nmtllib mats/a.mtl\r\nv 0 0 0\n")
+    (folder / "models" / "mats" / "a.mtl").write_bytes(b"newmtl m\nmap_Kd -s 1 1 1 ../../images/wood.png\n")
+    (folder / "images" / "wood.png").write_bytes(b"png")
+    return folder
+
+
+def test_an_obj_leads_to_its_mtl_and_textures(full):
+    found = sidecars(full / "models" / "model.obj", full, read)
+    assert found.geometry == ()
+    assert found.appearance == (full / "models/mats/a.mtl", full / "images/wood.png")
+
+
+def test_a_missing_texture_counts_from_when_it_appears(full):
+    texture = full / "images" / "wood.png"
+    texture.unlink()
+    remembered = {}
+
+    def memo(path, name, compute):
+        if (path, name) not in remembered:
+            remembered[path, name] = compute(path)
+        return remembered[path, name]
+
+    mesh = full / "models" / "model.obj"
+    assert sidecars(mesh, full, memo).appearance == (full / "models/mats/a.mtl",)
+    texture.write_bytes(b"png")
+    assert texture in sidecars(mesh, full, memo).appearance
+
+
+def test_names_are_asked_of_the_memo_only(full):
+    asked = []
+
+    def memo(path, name, compute):
+        asked.append((path.name, name))
+        return compute(path)
+
+    sidecars(full / "models" / "model.obj", full, memo)
+    assert asked == [("model.obj", "obj"), ("a.mtl", "mtl")]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../outside.png", "/etc/hostname", "https://host/wood.png", "C:\\textures\\wood2.png"]
+)
+def test_names_that_lead_out_of_the_folder_are_not_followed(full, tmp_path, name):
+    (tmp_path / "outside.png").write_bytes(b"png")
+    (full / "models" / "mats" / "a.mtl").write_text(f"map_Kd {name}\n")
+    assert sidecars(full / "models" / "model.obj", full, read).appearance == (full / "models/mats/a.mtl",)
+
+
+def test_the_base_name_beside_counts_as_loaders_fall_back_to_it(full):
+    beside = full / "models" / "mats" / "oak.png"
+    beside.write_bytes(b"png")
+    (full / "models" / "mats" / "a.mtl").write_text("map_Kd D:\\work\\oak.png\n")
+    assert beside in sidecars(full / "models" / "model.obj", full, read).appearance
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("map_Kd wood.png", "wood.png"),
+        ("\tmap_kd  my wood (1).png ", "my wood (1).png"),
+        ("map_Kd -s 1 1 1 -o 0.5 0 0 -clamp on wood.png", "wood.png"),
+        ("map_Bump -bm 0.2 bump map.jpg", "bump map.jpg"),
+        ("bump -imfchan r b.png", "b.png"),
+        ("norm n.png", "n.png"),
+        ("map_d -mm 0 1e-3 a-b -c.png", "a-b -c.png"),
+    ],
+)
+def test_texture_lines_of_an_mtl(tmp_path, line, name):
+    path = tmp_path / "a.mtl"
+    path.write_text(f"newmtl m\nKd 1 1 1\n{line}\n")
+    assert names("mtl", path) == [name]
+
+
+def test_a_library_line_may_name_one_file_with_spaces_or_several(tmp_path):
+    path = tmp_path / "a.obj"
+    path.write_bytes(b"mtllib my mats.mtl\nv 0 0 0\r  mtllib b.mtl\n#mtllib no.mtl\nusemtl mtllib\n")
+    assert names("obj", path) == ["my mats.mtl", "my", "mats.mtl", "b.mtl"]
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-8", "été 木.mtl"), ("latin-1", "été.mtl")])
+def test_names_in_any_encoding(tmp_path, encoding, name):
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / "a.obj").write_bytes(f"mtllib {name}\n".encode(encoding))
+    assert sidecars(tmp_path / "a.obj", tmp_path, read).appearance == (tmp_path / name,)
+
+
+def test_gltf_buffers_are_geometry_and_images_are_not(tmp_path):
+    content = {
+        "buffers": [{"uri": "data/my%20mesh.bin"}, {"uri": "data:application/octet-stream;base64,AAAA"}]
+    }
+    content["images"] = [{"uri": "tex.PNG"}, {"uri": "missing.png"}]
+    (tmp_path / "data").mkdir()
+    for name in ("data/my mesh.bin", "tex.PNG"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "a.gltf").write_text(json.dumps(content))
+    found = sidecars(tmp_path / "a.gltf", tmp_path, read)
+    assert found.geometry == (tmp_path / "data/my mesh.bin",)
+    assert found.appearance == (tmp_path / "tex.PNG",)
+    chunk = json.dumps(content).encode()
+    (tmp_path / "a.glb").write_bytes(
+        b"glTF" + struct.pack("<III", 2, 0, len(chunk)) + b"JSON" + chunk + bytes(99)
     )
+    assert sidecars(tmp_path / "a.glb", tmp_path, read) == found
 
 
-def test_relative_indices_count_from_where_they_stand():
-    """v, vt and vn apart, with vertices after the face; spaces and continued lines as files have them."""
-    absolute = loaded(QUAD + b"vn 0 0 1\nf 1/1/1 2/2/1 3/3/1\nv 9 9 9\nvt 5 5\nvn 1 0 0\n")
-    relative = loaded(QUAD + b"vn 0 0 1\n  f\t-4/-4/-1 -3/2/-1 \\\n 3/-2/-1\nv 9 9 9\nvt 5 5\nvn 1 0 0\n")
-    assert np.array_equal(absolute.triangles, relative.triangles)
-    assert np.array_equal(absolute.visual.uv[absolute.faces], relative.visual.uv[relative.faces])
-    assert np.array_equal(absolute.triangles[0], [[0, 0, 0], [1, 0, 0], [1, 1, 0]])
+def test_a_ply_names_its_texture_in_the_header(tmp_path):
+    path = tmp_path / "a.ply"
+    path.write_bytes(b"ply\ncomment TextureFile skin 1.png\nend_header\n\xff\xfe")
+    assert names("ply", path) == ["skin 1.png"]
 
 
-def test_a_single_unused_material_is_used():
-    text = complete_obj(
-        b"mtllib x.mtl\n" + QUAD + b"f 1/1 2/2 3/3\nf 1/1 3/3 4/4\n", b"newmtl only \nKd 1 0 0\n"
-    )
-    assert text.count(b"usemtl only\n") == 1
-    assert text.index(b"usemtl only") < text.index(b"f 1/1 2/2")
-    assert text.count(b"mtllib") == 1
+def test_other_formats_and_empty_files_name_nothing(tmp_path):
+    for name in ("a.stl", "a.obj", "a.gltf", "a.ply"):
+        (tmp_path / name).write_bytes(b"")
+        assert sidecars(tmp_path / name, tmp_path, read) == Sidecars()
 
 
-@pytest.mark.parametrize("library", [b"", b"newmtl a\nnewmtl b\n"])
-def test_no_material_is_guessed_from_none_or_two(library):
-    assert b"usemtl" not in complete_obj(QUAD + b"f 1 2 3\n", library)
+def test_only_so_many_names_are_read(tmp_path):
+    path = tmp_path / "a.mtl"
+    path.write_bytes(b"map_Kd a.png\n" * (MOST_NAMES + 5))
+    assert len(names("mtl", path)) == MOST_NAMES
+
+
+@given(content=st.binary(max_size=300), start=st.sampled_from([b"", b"mtllib ", b"map_Kd ", b'{"uri": "']))
+def test_no_content_breaks_the_reading(tmp_path_factory, content, start):
+    path = tmp_path_factory.mktemp("any") / "a"
+    path.write_bytes(start + content)
+    for kind in ("obj", "mtl", "gltf", "ply"):
+        assert all(isinstance(name, str) for name in names(kind, path))

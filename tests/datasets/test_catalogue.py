@@ -149,7 +149,7 @@ def test_an_edited_texture_changes_the_appearance_only(v2, tmp_path):
 @pytest.mark.parametrize(
     ("category", "message"),
     [
-        ("chair", r"no category 'chair' in it; there is sofa \(04256520\), teapots"),
+        ("chair", r"no category 'chair' in it; there is sofa, teapots"),
         ("teapot", "did you mean teapots"),
         ("a/b", "category 'a/b'"),
     ],
@@ -225,8 +225,7 @@ def test_a_shape_may_bring_artifacts_and_a_mesh_for_the_rest(v2):
     assert given["b", "sdf"].folder == v2 / "04256520" / "b" / "given" / "sdf"
     assert given["b", "sdf"].take is TAKEN["sdf"]
     assert catalogue.source("b", "geometry", read).path.name == "model_normalized.obj"
-    message = r"^no model file, only given surface, views; add models/model_normalized.obj$"
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match="no model file in"):
         catalogue.source("d", "geometry", read)
 
 

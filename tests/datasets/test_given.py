@@ -99,9 +99,7 @@ def test_surface_points_of_others_are_text_without_normals(folders):
     assert not normals.any()
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("nonsense", "surface.ply: no points"), (None, "surface.ply: no points")]
-)
+@pytest.mark.parametrize(("text", "message"), [("nonsense", "surface.ply: "), (None, "surface.ply: ")])
 def test_surfaces_that_are_refused(folders, text, message):
     source, out = folders
     if text:

@@ -115,7 +115,7 @@ def test_a_texture_in_a_format_that_cannot_be_read_is_a_warning(tmp_path):
 
     appearance = load_appearance(textured(tmp_path / "a.glb", change))
     assert appearance.parts[0].material.texture is None
-    assert appearance.warnings == ("texture of material wood cannot be read: drawn untextured",)
+    assert appearance.warnings == ("material wood has a texture that cannot be read: drawn untextured",)
 
 
 def test_materials_of_the_same_name_stay_apart():

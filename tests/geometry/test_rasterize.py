@@ -11,7 +11,7 @@ import psutil
 import pytest
 import trimesh
 
-from t3d.datasets.appearance import load_parts
+from t3d.datasets.appearance import load_appearance
 from t3d.errors import DataError, UsageError
 from t3d.geometry import opengl, rasterize, raycast
 from t3d.geometry.cameras import Camera, centred, look_at, project
@@ -85,7 +85,9 @@ def check_backends(shapes, views):
 @pytest.mark.parametrize("category", ["sofa", "chair", "plane"])
 def test_procedural_shapes_look_the_same(tmp_path, category):
     folder = synthesize(tmp_path, [category], 3)[category]
-    check_backends([in_unit_frame(load_parts(path)) for path in sorted(folder.glob("*/models/*.obj"))], 4)
+    check_backends(
+        [in_unit_frame(load_appearance(path).parts) for path in sorted(folder.glob("*/models/*.obj"))], 4
+    )
 
 
 def test_real_textured_shapes_look_the_same():
@@ -93,7 +95,7 @@ def test_real_textured_shapes_look_the_same():
     if not folders:
         pytest.skip(f"no meshes in {MESHES}; set T3D_TEST_MESHES")
     chosen = list(dict.fromkeys(folders))[::3][:10]
-    check_backends([in_unit_frame(load_parts(next(folder.glob("*.obj")))) for folder in chosen], 3)
+    check_backends([in_unit_frame(load_appearance(next(folder.glob("*.obj"))).parts) for folder in chosen], 3)
 
 
 @pytest.mark.parametrize("distance", [2.5, 4.0])

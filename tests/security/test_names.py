@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from t3d.datasets.beside import Beside
+from t3d.datasets.beside import Beside, sidecars
 from t3d.datasets.catalogue import find_catalogue
 from t3d.datasets.categories import canonical
 from t3d.datasets.meshes import load_geometry
-from t3d.datasets.sidecars import sidecars
 from t3d.datasets.splits import listed_split
 from t3d.errors import DataError, T3dError, UsageError
 from t3d.pipeline.store import Place, Store, folder_name

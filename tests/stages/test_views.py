@@ -182,7 +182,7 @@ def test_missing_materials_are_a_warning_in_the_facts(tmp_path):
     path = red_table(tmp_path)
     (tmp_path / "table.mtl").unlink()
     _, facts = run(tmp_path, path)
-    assert facts["warnings"] == ["material library table.mtl is missing: drawn untextured"]
+    assert facts["warnings"] == ["material library table.mtl is not in the shape's folder: drawn untextured"]
 
 
 def test_views_that_touch_the_border_are_counted_and_named(tmp_path):

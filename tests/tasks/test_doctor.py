@@ -24,14 +24,14 @@ def broken(tmp_path, monkeypatch):
 
 
 def examined(monkeypatch, *checks: Check):
-    monkeypatch.setattr(doctor, "examine", lambda work: iter(checks))
+    monkeypatch.setattr(doctor, "examine", lambda: iter(checks))
     return CliRunner().invoke(command, [])
 
 
-def test_this_machine_passes_every_required_check(tmp_path):
-    found = CliRunner().invoke(command, ["--json", "--work", str(tmp_path / "not" / "there")])
+def test_this_machine_passes_every_required_check():
+    found = CliRunner().invoke(command, ["--json"])
     rows = [json.loads(line) for line in found.stdout.splitlines()]
-    assert [row["name"] for row in rows] == ["packages", "system libraries", *PROBE, "environment", "machine"]
+    assert [row["name"] for row in rows] == ["packages", "system libraries", *PROBE]
     assert all(row.keys() == {"name", "state", "found", "mend", "required"} for row in rows)
     assert [row for row in rows if row["required"] and row["state"] != "ok"] == []
     assert all(row["mend"] for row in rows if row["state"] != "ok")
@@ -40,9 +40,7 @@ def test_this_machine_passes_every_required_check(tmp_path):
     assert by_name["ray casting"].endswith("draws a triangle")
     assert by_name["pyrender, EGL"].endswith("draws a triangle")
     assert by_name["EGL devices"].startswith("0 ")
-    assert "PYOPENGL_PLATFORM=" in by_name["environment"]
     assert "cpu (" in by_name["torch"]
-    assert f"free at {tmp_path}" in by_name["machine"]
     assert found.exit_code == 0
 
 
@@ -114,14 +112,6 @@ def test_a_library_that_is_nowhere_does_not_load():
     assert not doctor._loads("libnone-such.so.9")
 
 
-def test_too_little_disk_fails(monkeypatch, tmp_path):
-    assert doctor._machine(tmp_path / "work").state == "ok"
-    (tmp_path / "file").touch()
-    assert doctor._machine(tmp_path / "file").state == "fails", "the store cannot be in a file"
-    monkeypatch.setattr(doctor, "ENOUGH", 1e21)
-    assert doctor._machine(tmp_path).state == "fails"
-
-
 def test_only_required_checks_decide_the_status(monkeypatch):
     optional = Check("pyrender", "fails", "no context", "apt-get install libegl1", required=False)
     found = examined(monkeypatch, Check("torch", "ok", "2", ""), optional)
@@ -134,14 +124,9 @@ def test_only_required_checks_decide_the_status(monkeypatch):
     )
 
 
-def test_the_library_names_are_those_of_the_setup_script():
-    script = (Path(__file__).parents[2] / "tools" / "setup").read_text()
-    pairs = " ".join(
-        f"{name}={package}" for name, package in zip(doctor.LIBRARIES, doctor.DEBIAN, strict=True)
-    )
-    assert f'libraries="{pairs}"' in script
-
-
-def test_the_conda_names_are_those_of_the_environment_file():
-    listed = (Path(__file__).parents[2] / "environment.yml").read_text()
-    assert all(f"- {name}\n" in listed for name in (*doctor.CONDA, "mesalib"))
+def test_the_library_names_are_those_of_the_setup_script_and_the_environment_file():
+    root = Path(__file__).parents[2]
+    pairs = " ".join(f"{name}={debian}" for name, (debian, _) in doctor.LIBRARIES.items())
+    assert f'libraries="{pairs}"' in (root / "tools" / "setup").read_text()
+    listed = (root / "environment.yml").read_text()
+    assert all(f"- {conda}\n" in listed for _, conda in [*doctor.LIBRARIES.values(), ("", "mesalib")])

@@ -69,7 +69,9 @@ def test_the_texture_is_known_and_its_loss_is_a_fault(tmp_path):
     path = cube(tmp_path / "cube.obj", head="mtllib cube.mtl\nusemtl wood", mapped=True)
     lost = inspect(path)
     assert lost["texture"] == "grey"
-    assert lost["verdict"] == "usable: material library cube.mtl is missing: drawn untextured"
+    assert (
+        lost["verdict"] == "usable: material library cube.mtl is not in the shape's folder: drawn untextured"
+    )
     (tmp_path / "cube.mtl").write_text("newmtl wood\nKd 1 0 0\nmap_Kd wood.png\n")
     broken = inspect(path)
     assert broken["texture"] == "colored"
@@ -144,4 +146,4 @@ def test_odd_files_get_a_verdict_each():
     assert refused == {"empty", "missing_sidecar", "syntax", "unsupported"}
     assert rows["textured_obj-cow"]["texture"] == "textured"
     assert rows["inverted-kaolin_model"]["flipped_faces"] == rows["inverted-kaolin_model"]["faces"]
-    assert "Draco" in rows["unsupported-draco_couch"]["verdict"]
+    assert "draco" in rows["unsupported-draco_couch"]["verdict"]

@@ -5,7 +5,7 @@ from t3d.datasets.meshes import write_ply, write_points
 from t3d.errors import DataError, UsageError
 from t3d.geometry.clouds import Cloud
 from t3d.geometry.mesh import Mesh
-from t3d.tasks.matching import companions, load_shape, matches
+from t3d.tasks.matching import by_shape, load_shape, matches
 
 PLATE = Mesh(np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]), np.array([[0, 1, 2], [0, 2, 3]]))
 POINTS = np.arange(12.0).reshape(4, 3)
@@ -59,8 +59,8 @@ def test_what_cannot_be_matched_is_wrong_usage(tmp_path):
         matches(tmp_path / "twice", tmp_path / "true")
     with pytest.raises(UsageError, match="no such file"):
         matches(tmp_path / "nowhere", tmp_path / "true")
-    with pytest.raises(UsageError, match="no such folder"):
-        companions(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="no such file or folder"):
+        by_shape(tmp_path / "nowhere")
 
 
 def test_a_table_pairs_whatever_it_says(tmp_path):

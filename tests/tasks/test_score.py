@@ -11,7 +11,6 @@ import pytest
 
 from t3d.datasets.formats import read_json
 from t3d.datasets.meshes import write_ply
-from t3d.errors import UsageError
 from t3d.geometry.clouds import Body
 from t3d.geometry.evaluation import failed, truth
 from t3d.geometry.frames import into
@@ -22,7 +21,7 @@ from t3d.report.results import RESAMPLES, by_shape, summarise, write
 from t3d.report.summary import Score
 from t3d.report.tables import result_tables
 from t3d.tasks import score as task
-from t3d.tasks.score import jobs_of, recognised, run
+from t3d.tasks.score import jobs_of, run
 
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=np.float64)
 FACES = [[int(digit) for digit in face] for face in "013 032 465 576 042 264 137 175 015 054 326 376".split()]
@@ -240,7 +239,7 @@ def test_thin_clouds_are_approximate(tmp_path):
 
 
 @pytest.mark.parametrize("frame", ["original", "unit", "edge", "disn", "p2m"])
-def test_the_frame_of_predictions_is_recognised_and_undone(tmp_path, frame):
+def test_the_frame_of_predictions_is_undone(tmp_path, frame):
     pred, true = tmp_path / "pred", tmp_path / "true"
     pred.mkdir()
     true.mkdir()
@@ -249,23 +248,12 @@ def test_the_frame_of_predictions_is_recognised_and_undone(tmp_path, frame):
         write_ply(true / f"{i}.ply", mesh)
         write_ply(pred / f"{i}.ply", Mesh(into(frame, Body(mesh)).apply(mesh.vertices), mesh.faces))
     jobs = jobs_of((pred, true, None), (None, None), (WHAT3D,), 0)
-    found, ratio, shift = recognised(jobs, 0)
-    assert (found, ratio) == (frame, pytest.approx(1))
-    assert shift == pytest.approx(0, abs=1e-6)
-    rows = run([task.replace(job, frame=found) for job in jobs], 0, lambda: None)
+    rows = run([replace(job, frame=frame) for job in jobs], 0, lambda: None)
     assert min(row.values["f@0.02"] for row in rows) > 0.8
     assert summarise(rows, (WHAT3D,), (), 0, False)["boxes"]["same"]
     if frame != "original":
         wrong = run(jobs, 0, lambda: None)
         assert not summarise(wrong, (WHAT3D,), (), 0, False)["boxes"]["same"]
-
-
-def test_a_frame_that_nothing_tells_is_wrong_usage(tmp_path):
-    (tmp_path / "a.ply").write_text("nothing")
-    write_ply(tmp_path / "b.ply", box())
-    jobs = jobs_of((tmp_path / "a.ply", tmp_path / "b.ply", None), (None, None), (WHAT3D,), 0)
-    with pytest.raises(UsageError, match="name the frame"):
-        recognised(jobs, 0)
 
 
 def test_the_f_of_a_set_is_that_of_its_means_where_the_source_says_so():

@@ -1,10 +1,11 @@
 import json
-import os
 
 import pytest
 
 from t3d.datasets.catalogue import RECORD, find_catalogue
+from t3d.datasets.procedural import write_shape
 from t3d.errors import UsageError
+from t3d.tasks import synth
 from t3d.tasks.synth import procedural_set, synthesize
 
 
@@ -17,12 +18,8 @@ def stamps(folder):
 
 
 def test_a_set_in_shapenets_layout(tmp_path):
-    seen = []
-    made = synthesize(
-        tmp_path / "data", ["sofas", "02691156"], 3, 1, lambda done, total: seen.append((done, total))
-    )
+    made = synthesize(tmp_path / "data", ["sofas", "02691156"], 3, 1)
     assert made == {"sofa": tmp_path / "data" / "04256520", "plane": tmp_path / "data" / "02691156"}
-    assert seen == [(done, 6) for done in range(1, 7)]
     catalogue = find_catalogue(tmp_path / "data", "sofa")
     assert catalogue.ids == ("sofa-0000", "sofa-0001", "sofa-0002")
     assert (catalogue.procedural, catalogue.title) == (True, "procedural sofas, seed 1")
@@ -61,35 +58,27 @@ def test_foreign_data_is_not_written_over(tmp_path):
 
 
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
-    def stop(done, total):
-        if done == 2:
+    def stop(folder, category, index, seed):
+        if index == 2:
             raise KeyboardInterrupt
+        return write_shape(folder, category, index, seed)
 
+    monkeypatch.setattr(synth, "write_shape", stop)
     with pytest.raises(KeyboardInterrupt):
-        synthesize(tmp_path, ["sofa"], 3, progress=stop)
+        synthesize(tmp_path, ["sofa"], 3)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_swept_but_not_what_another_run_is_writing(tmp_path):
-    old, new = tmp_path / ".draft-old", tmp_path / ".draft-new"
-    for draft in (old, new):
-        (draft / "sofa-0000").mkdir(parents=True)
-    os.utime(old, (0, 0))
-    synthesize(tmp_path, ["chair"], 1)
-    assert new.exists()
-    assert not old.exists()
-    with pytest.raises(UsageError, match="no category 'sofa'"):
-        find_catalogue(tmp_path, "sofa")
-
-
-def test_the_second_in_a_race_keeps_what_the_first_made(tmp_path):
+def test_the_second_in_a_race_keeps_what_the_first_made(tmp_path, monkeypatch):
     """Another run publishes the same set while this one is drawing."""
 
-    def race(done, total):
-        if done == 1 and not (tmp_path / "04256520").exists():
-            synthesize(tmp_path, ["sofa"], 1)
+    def race(*shape):
+        monkeypatch.setattr(synth, "write_shape", write_shape)
+        synthesize(tmp_path, ["sofa"], 1)
+        return write_shape(*shape)
 
-    made = synthesize(tmp_path, ["sofa"], 1, progress=race)
+    monkeypatch.setattr(synth, "write_shape", race)
+    made = synthesize(tmp_path, ["sofa"], 1)
     assert [path.name for path in tmp_path.iterdir()] == ["04256520"]
     assert sorted(path.name for path in made["sofa"].iterdir()) == [RECORD, "sofa-0000"]
 
@@ -113,19 +102,19 @@ def test_settings_that_make_no_set(tmp_path, monkeypatch, dest, categories, coun
 
 
 def test_the_set_for_runs_without_data_is_made_once(tmp_path):
-    data = procedural_set(tmp_path, "couch", 2, 5)
+    data = procedural_set(tmp_path, "couch", 5, 2)
     assert data == tmp_path / "procedural" / "seed5-2"
     before = stamps(data)
-    assert procedural_set(tmp_path, "sofa", 2, 5) == data
+    assert procedural_set(tmp_path, "sofa", 5, 2) == data
     assert stamps(data) == before
     assert find_catalogue(data, "sofa").ids == ("sofa-0000", "sofa-0001")
 
 
 def test_a_set_of_another_version_is_made_anew(tmp_path, monkeypatch):
-    folder = procedural_set(tmp_path, "sofa", 1) / "04256520"
+    folder = procedural_set(tmp_path, "sofa", count=1) / "04256520"
     record = json.loads((folder / RECORD).read_text())
     (folder / RECORD).write_text(json.dumps({**record, "version": 0}))
     (folder / "sofa-0000" / "models" / "model_normalized.obj").write_text("old")
-    procedural_set(tmp_path, "sofa", 1)
+    procedural_set(tmp_path, "sofa", count=1)
     assert json.loads((folder / RECORD).read_text()) == record
     assert (folder / "sofa-0000" / "models" / "model_normalized.obj").stat().st_size > 1000

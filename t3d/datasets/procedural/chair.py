@@ -3,28 +3,16 @@
 import numpy as np
 
 from t3d.datasets.procedural.chair_back import back
-from t3d.datasets.procedural.chair_plan import Plan, draw_plan
+from t3d.datasets.procedural.chair_plan import Plan
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.looks import Material, fabric, metal, plastic, wood
-from t3d.datasets.procedural.parts import (
-    RIGHT,
-    UP,
-    Array,
-    Solid,
-    block,
-    both,
-    called,
-    oval,
-    revolve,
-    rod,
-    rounded_path,
-    sweep,
-)  # fmt: skip
+from t3d.datasets.procedural.parts import block, oval, revolve, rod, rounded_path, sweep
+from t3d.datasets.procedural.solid import RIGHT, UP, Array, Solid, both, called
 
 
 def chair(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
     """One chair: its parts in metres and their materials."""
-    plan = draw_plan(dice)
+    plan = Plan(dice)
     solids = [*_seat(plan, dice), *_legs(plan, dice)]
     if plan.backrest != "none":
         solids += [*back(plan, dice), *_arms(plan, dice)]
@@ -72,14 +60,8 @@ def _arms(plan: Plan, dice: Dice) -> list[Solid]:
     if plan.arms == "loop":
         path = rounded_path([(inner, y, rear), (x + 0.02, y, front), (edge, low, front + 0.06)], 0.09, 6)
         return called("arm", "frame", *both(sweep(path, 0.026, 0.026, RIGHT, 0.2, 10)))
-    bend = (x, y, 0.4 * rear + 0.6 * front)
-    rest = sweep(
-        [(inner, y + 0.015, rear), bend, (x + 0.015, y, front - 0.03)],
-        dice.between(0.03, 0.08),
-        0.03,
-        RIGHT,
-        0.7,
-    )
+    way = [(inner, y + 0.015, rear), (x, y, 0.4 * rear + 0.6 * front), (x + 0.015, y, front - 0.03)]
+    rest = sweep(way, dice.between(0.03, 0.08), 0.03, RIGHT, 0.7)
     at = front + 0.02 if plan.arms == "rail" else 0.5 * (front + rear)
     post = rod((edge, low, at), (x, y, at), (0.016, 0.014))
     cover = "cloth" if plan.arms == "pad" else "frame"
@@ -128,15 +110,11 @@ def _sled(plan: Plan, dice: Dice) -> list[Solid]:
 
 def _cantilever(plan: Plan, dice: Dice) -> list[Solid]:
     """A bent tube: down at the front, back along the floor."""
-    x, z, size = plan.width / 2 - 0.02, plan.depth / 2, dice.between(0.02, 0.03)
-    corners = [
-        (x, plan.under, z - 0.05),
-        (x, plan.under, -z + 0.01),
-        (x, size / 2, -z - 0.02),
-        (x, size / 2, z),
-    ]
+    x, y, z, size = plan.width / 2 - 0.02, plan.under, plan.depth / 2, dice.between(0.02, 0.03)
+    low = size / 2
+    corners = [(x, y, z - 0.05), (x, y, -z + 0.01), (x, low, -z - 0.02), (x, low, z)]
     bars = both(sweep(rounded_path(corners, 0.09, 6), size, size, RIGHT, sides=8))
-    return [*bars, rod((-x, size / 2, z - 0.02), (x, size / 2, z - 0.02), (size / 2, size / 2), 8)]
+    return [*bars, rod((-x, low, z - 0.02), (x, low, z - 0.02), (low, low), 8)]
 
 
 def _swivel(plan: Plan, dice: Dice) -> list[Solid]:

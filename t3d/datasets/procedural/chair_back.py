@@ -4,20 +4,8 @@ import numpy as np
 
 from t3d.datasets.procedural.chair_plan import Plan
 from t3d.datasets.procedural.dice import Dice
-from t3d.datasets.procedural.parts import (
-    FORTH,
-    RIGHT,
-    UP,
-    Array,
-    Solid,
-    block,
-    both,
-    called,
-    oval,
-    revolve,
-    rod,
-    sweep,
-)
+from t3d.datasets.procedural.parts import block, oval, revolve, rod, sweep
+from t3d.datasets.procedural.solid import FORTH, RIGHT, UP, Array, Solid, both, called
 
 
 def back(plan: Plan, dice: Dice) -> list[Solid]:
@@ -133,8 +121,6 @@ def _oval(plan: Plan, dice: Dice) -> list[Solid]:
     x, radii = 0.82 * half, (0.5 * plan.bar, 0.4 * plan.bar)
     posts = both(rod((x, 0, 0), (x, middle - 0.4 * tall, 0), radii))
     pad = revolve([(half * 0.6, -0.02), (half, -0.008), (half, 0.008), (half * 0.6, 0.02)], 24)
-    pad = pad.turned("x", 90)
-    pads = (
-        [pad.stretched(1, tall / half, 1).at(0, middle)] if plan.legs == "swivel" or dice.chance(0.75) else []
-    )
-    return called("back", "frame", ring, *posts) + called("back", "cloth", *pads)
+    pad = pad.turned("x", 90).stretched(1, tall / half, 1).at(0, middle)
+    padded = plan.legs == "swivel" or dice.chance(0.75)
+    return called("back", "frame", ring, *posts) + called("back", "cloth", *([pad] if padded else []))

@@ -25,9 +25,7 @@ WOODS = _palette("c49c6c a67648 805432 603c26 422a1e d6b88c 2e2420")
 METALS = _palette("babec2 787c80 2c2e32 be9c5c e4e6e8")
 PLASTICS = _palette("eeeeea 202226 cc3c30 eeb232 4092a0 709c58 e28248")
 LIVERIES = _palette("1e4080 ba262c 14766a e89624 5c367a 22242c 3c8cc8 347034 961e4e")
-CAMOUFLAGES = [
-    _palette(tones) for tones in ("788086 5c646c", "686c4e 464c3a", "b2a07c 867050", "969ea4 868e96")
-]
+CAMOUFLAGES = list(map(_palette, ("788086 5c646c", "686c4e 464c3a", "b2a07c 867050", "969ea4 868e96")))
 
 
 @dataclass(frozen=True)

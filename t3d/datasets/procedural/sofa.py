@@ -4,13 +4,55 @@ import numpy as np
 
 from t3d.datasets.procedural.dice import Dice
 from t3d.datasets.procedural.looks import Material, fabric, metal, wood
-from t3d.datasets.procedural.parts import Solid, block, called, revolve, rod, rounded_path, sweep
-from t3d.datasets.procedural.sofa_plan import Plan, draw_plan
+from t3d.datasets.procedural.parts import block, revolve, rod, rounded_path, sweep
+from t3d.datasets.procedural.solid import Solid, called
+
+ARMS = "box box pad pad rolled rolled slim sloped flared open none".split()
+BACKS = "cushions cushions cushions bench tight channels arched pillows".split()
+LEGS = "plinth blocks tapered tapered splayed sled pins".split()
+
+
+class Plan:
+    """Kinds and measures of one sofa, metres and degrees; heights are above the floor, x = z = 0 is mid-seat.
+
+    floor: underside of the base. base: its top, where cushions lie. seat: their top. back, arm_top: heights
+    of their tops. thick: of the back's frame. one: width of a seat. chaise: side of the long seat, -1, 1 or 0
+    for none. reach: how far it reaches beyond the others. corner: it has a back along its outer side. detail:
+    bevel segments of cushions, fewer where there are many.
+    """
+
+    def __init__(self, dice: Dice) -> None:
+        self.seats = dice.pick((1, 2, 2, 2, 3, 3, 3, 4))
+        self.legs, self.arm = dice.pick(LEGS), dice.pick(ARMS)
+        self.floor = dice.between(0.03, 0.09) if self.legs in ("plinth", "blocks") else dice.between(0.1, 0.2)
+        self.seat = dice.between(0.36, 0.48)
+        self.cushion = dice.between(0.08, min(0.2, self.seat - self.floor - 0.07))
+        self.base, self.back = self.seat - self.cushion, self.seat + dice.between(0.26, 0.52)
+        narrow = self.arm in ("slim", "open")
+        level = dice.chance(0.2) and not narrow
+        self.chaise = dice.pick((-1, 1)) if self.seats > 1 and dice.chance(0.35) else 0
+        self.width = self.seats * dice.between(0.52, 0.78)
+        self.one, self.depth = self.width / self.seats, dice.between(0.5, 0.72)
+        self.thick, self.lean = dice.between(0.07, 0.2), dice.between(2, 16)
+        self.arm_width = dice.between(0.04, 0.08) if narrow else dice.between(0.1, 0.3)
+        low = self.back - 0.01 if level else self.seat
+        self.arm_top = low + (0.0 if level else dice.between(0.08, min(0.26, self.back - self.seat)))
+        self.backrest, self.reach = dice.pick(BACKS), dice.between(0.4, 0.95)
+        self.corner = self.chaise != 0 and dice.chance(0.35)
+        self.detail = 2 if self.seats <= 2 else 1
+
+    def row(self, count: int) -> list[float]:
+        """Places along x of `count` equal things over the whole width."""
+        return [self.width / count * (i - (count - 1) / 2) for i in range(count)]
+
+    def reach_at(self, x: float) -> float:
+        """How far the seat at `x` reaches beyond the others."""
+        return self.reach if self.chaise and x * self.chaise > self.width / 2 - self.one else 0.0
 
 
 def sofa(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
     """One sofa: its parts in metres and their materials."""
-    plan = draw_plan(dice)
+    plan = Plan(dice)
     solids = [*_base(plan), *_seats(plan, dice), *_back(plan, dice), *_arms(plan, dice), *_legs(plan, dice)]
     if plan.corner:
         solids += _corner(plan)
@@ -19,14 +61,10 @@ def sofa(dice: Dice) -> tuple[list[Solid], dict[str, Material]]:
     if plan.chaise == 0 and plan.seats > 1 and plan.legs != "sled" and dice.chance(0.15):
         bow = dice.between(0.12, 0.3) * plan.width / 2
         solids = [s.pushed("z", lambda x, y, z: -bow * (2 * x / plan.width) ** 2) for s in solids]
-    cloth = fabric(dice)
-    return solids, {
-        "cloth": cloth,
-        "cushion": cloth if dice.chance(0.6) else fabric(dice),
-        "legs": metal(dice) if plan.legs in ("sled", "pins") else wood(dice),
-        "frame": wood(dice),
-        "throw": fabric(dice),
-    }
+    materials = {"cloth": fabric(dice)}
+    materials["cushion"] = materials["cloth"] if dice.chance(0.6) else fabric(dice)
+    materials["legs"] = metal(dice) if plan.legs in ("sled", "pins") else wood(dice)
+    return solids, {**materials, "frame": wood(dice), "throw": fabric(dice)}
 
 
 def _base(plan: Plan) -> list[Solid]:
@@ -39,21 +77,14 @@ def _base(plan: Plan) -> list[Solid]:
     return called("base", "cloth", base, *([long] if plan.chaise else []))
 
 
-def _columns(plan: Plan) -> list[float]:
-    """Middle of each seat along x."""
-    return [plan.one * (i - (plan.seats - 1) / 2) for i in range(plan.seats)]
-
-
 def _seats(plan: Plan, dice: Dice) -> list[Solid]:
     """One cushion per seat, or one for all; the chaise has its own long one."""
     bench, soft, swell = dice.chance(0.25), dice.between(0.015, 0.06), dice.between(0.0, 0.04)
-    front, columns, wide = dice.between(0.0, 0.03), _columns(plan), plan.one
-    if bench and plan.chaise == 0:
-        columns, wide = [0.0], plan.width
-    solids = []
-    for x in columns:
-        deep = plan.depth + front + (plan.reach if x * plan.chaise == max(columns) and plan.chaise else 0)
-        size, flat = (wide - 0.008, plan.cushion + 0.012, deep), (4 if wide == plan.one else 10, 1, 3)
+    front, count = dice.between(0.0, 0.03), 1 if bench and plan.chaise == 0 else plan.seats
+    flat, solids = (4 if count == plan.seats else 10, 1, 3), []
+    for x in plan.row(count):
+        deep = plan.depth + front + plan.reach_at(x)
+        size = (plan.width / count - 0.008, plan.cushion + 0.012, deep)
         cushion = block(size, soft, plan.detail, flat, (0, swell, 0))
         solids.append(cushion.at(x, plan.seat - plan.cushion / 2, (plan.depth - deep) / 2))
     return called("seat", "cushion", *solids)
@@ -75,7 +106,7 @@ def _back(plan: Plan, dice: Dice) -> list[Solid]:
         high = dice.between(0.1, 0.2)
         rest = block((plan.one * 0.8, high, 0.09), 0.035, 2)
         rest = rest.at(0, plan.back + high / 2 - 0.04, (plan.depth + plan.thick) / 2)
-        solids += called("headrest", "cushion", *(rest.at(x) for x in _columns(plan)))
+        solids += called("headrest", "cushion", *(rest.at(x) for x in plan.row(plan.seats)))
     return [solid.turned("x", plan.lean, (0, plan.base, plan.depth / 2)) for solid in solids]
 
 
@@ -87,17 +118,15 @@ def _rests(plan: Plan, dice: Dice) -> list[Solid]:
     over = {"channels": 0.98, "pillows": dice.between(0.8, 1.2)}.get(kind, dice.between(0.85, 1.0))
     swell = {"channels": 0.0, "pillows": dice.between(0.03, 0.07)}.get(kind, dice.between(0.0, 0.03))
     size = (plan.width / rows - 0.006, high * over, thick * (0.6 if kind == "channels" else 1))
-    soft = {"channels": 0.45 * min(size[0], size[2]), "pillows": 0.45 * thick}.get(
-        kind, dice.between(0.02, 0.06)
-    )
+    round_ = {"channels": 0.45 * min(size[0], size[2]), "pillows": 0.45 * thick}
+    soft = round_.get(kind, dice.between(0.02, 0.06))
     flat = {"channels": (1, 2, 1), "bench": (10, 3, 1)}.get(kind, (4, 3, 1))
     rest = block(size, soft, 1 if kind == "channels" else plan.detail, flat, (0, 0, swell))
     rest = rest.at(0, plan.seat + size[1] / 2 - 0.015, plan.depth / 2 - size[2] / 2 + 0.03)
     if kind == "pillows":
         rest = rest.at(0, 0, -0.03).turned("x", dice.between(2, 9), (0, plan.seat, plan.depth / 2))
-    step = plan.width / rows
     material = "cloth" if kind == "channels" else "cushion"
-    return called("back", material, *(rest.at((i - (rows - 1) / 2) * step) for i in range(rows)))
+    return called("back", material, *(rest.at(x) for x in plan.row(rows)))
 
 
 def _arms(plan: Plan, dice: Dice) -> list[Solid]:
@@ -107,13 +136,9 @@ def _arms(plan: Plan, dice: Dice) -> list[Solid]:
     right = [solid.at((plan.width + plan.arm_width) / 2) for solid in _arm(plan, dice)]
     long = [solid.pushed("z", lambda x, y, z: np.where(z < 0, -plan.reach, 0.0)) for solid in right]
     chosen = long if dice.chance(0.3) else right
-    arms = []
-    for side in (-1, 1):
-        if plan.corner and side == plan.chaise:
-            continue
-        drawn = chosen if side == plan.chaise else right
-        arms += drawn if side > 0 else [solid.mirrored() for solid in drawn]
-    return arms
+    sides = [side for side in (-1, 1) if not (plan.corner and side == plan.chaise)]
+    drawn = [(side, solid) for side in sides for solid in (chosen if side == plan.chaise else right)]
+    return [solid if side > 0 else solid.mirrored() for side, solid in drawn]
 
 
 def _arm(plan: Plan, dice: Dice) -> list[Solid]:
@@ -152,17 +177,14 @@ def _open_arm(plan: Plan, dice: Dice) -> list[Solid]:
 def _corner(plan: Plan) -> list[Solid]:
     """A back along the outer side of the long seat, with cushions before it."""
     high, long = plan.back - plan.floor - 0.02, plan.depth + plan.thick + plan.reach
+    x, z, deep = plan.width / 2, plan.depth / 2, (long - plan.thick - 0.16) / 2
     frame = block((plan.thick, high, long), 0.03, 2)
-    frame = frame.at(
-        (plan.width + plan.thick) / 2, plan.back - high / 2, plan.depth / 2 + plan.thick - long / 2
-    )
-    size = (0.12, 0.9 * (plan.back - plan.seat), (long - plan.thick - 0.16) / 2)
+    frame = frame.at((plan.width + plan.thick) / 2, plan.back - high / 2, z + plan.thick - long / 2)
+    size = (0.12, 0.9 * (plan.back - plan.seat), deep)
     rest = block(size, 0.045, 2, (1, 3, 4), (0.025, 0, 0))
-    rest = rest.at(
-        plan.width / 2 - 0.04, plan.seat + size[1] / 2 - 0.015, plan.depth / 2 - 0.16 - size[2] / 2
-    )
-    solids = called("back", "cloth", frame) + called("back", "cushion", rest, rest.at(0, 0, -size[2] - 0.01))
-    solids = [solid.turned("z", -0.5 * plan.lean, (plan.width / 2, plan.base, 0)) for solid in solids]
+    rest = rest.at(x - 0.04, plan.seat + size[1] / 2 - 0.015, z - 0.16 - deep / 2)
+    solids = called("back", "cloth", frame) + called("back", "cushion", rest, rest.at(0, 0, -deep - 0.01))
+    solids = [solid.turned("z", -0.5 * plan.lean, (x, plan.base, 0)) for solid in solids]
     return solids if plan.chaise > 0 else [solid.mirrored() for solid in solids]
 
 
@@ -175,38 +197,35 @@ def _legs(plan: Plan, dice: Dice) -> list[Solid]:
         places += [(plan.chaise * x, front - plan.reach), (inner, front - plan.reach)]
     elif plan.width > 1.9:
         places += [(0.0, front), (0.0, rear)]
+    top = plan.floor + 0.03
     if plan.legs == "plinth":
-        return _plinths(plan)
+        return _plinths(plan, top)
     if plan.legs == "sled":
         return _sleds(plan, sorted({place[0] for place in places}), front, rear, dice.between(0.02, 0.04))
-    top = plan.floor + 0.03
     size = {"blocks": 0.05, "pins": 0.013}.get(plan.legs, dice.between(0.02, 0.035))
     tilt = dice.between(0.15, 0.4) * plan.floor if plan.legs == "splayed" else 0.0
     if plan.legs == "blocks":
         leg = block((2 * size, top, 2 * size), 0.006).at(0, top / 2)
         return called("leg", "legs", *(leg.at(x, 0, z) for x, z in places))
     radii = (size, size if plan.legs == "pins" else 0.5 * size)
-    ends = [(x + tilt * np.sign(x), 0, z + tilt * np.sign(z)) for x, z in places]
-    return called(
-        "leg", "legs", *(rod((x, top, z), e, radii) for (x, z), e in zip(places, ends, strict=True))
-    )
+    feet = [(x + tilt * np.sign(x), 0, z + tilt * np.sign(z)) for x, z in places]
+    rods = [rod((x, top, z), foot, radii) for (x, z), foot in zip(places, feet, strict=True)]
+    return called("leg", "legs", *rods)
 
 
-def _plinths(plan: Plan) -> list[Solid]:
+def _plinths(plan: Plan, top: float) -> list[Solid]:
     """A set-back box under the base, and one under the chaise."""
-    top, x = plan.floor + 0.03, plan.chaise * (plan.width - plan.one) / 2
+    x, z = plan.chaise * (plan.width - plan.one) / 2, 0.1 - (plan.depth + plan.reach) / 2
     plinth = block((plan.width - 0.04, top, plan.depth), 0.01, flat=(8, 1, 1)).at(0, top / 2)
-    step = block((plan.one - 0.06, top, plan.reach + 0.1), 0.01).at(x, top / 2)
-    return called(
-        "leg", "legs", plinth, *([step.at(0, 0, 0.1 - (plan.depth + plan.reach) / 2)] if plan.chaise else [])
-    )
+    step = block((plan.one - 0.06, top, plan.reach + 0.1), 0.01).at(x, top / 2, z)
+    return called("leg", "legs", plinth, *([step] if plan.chaise else []))
 
 
 def _sleds(plan: Plan, columns: list[float], front: float, rear: float, size: float) -> list[Solid]:
     """Bent bars from front to rear, one under each column."""
     high, solids = plan.floor + 0.02, []
     for x in columns:
-        end = front - (plan.reach if plan.chaise and x * plan.chaise > plan.width / 2 - plan.one else 0)
+        end = front - plan.reach_at(x)
         corners = [(x, high, end), (x, size / 2, end), (x, size / 2, rear), (x, high, rear)]
         solids.append(sweep(rounded_path(corners, 0.04), size, size, (1, 0, 0), 0.6))
     return called("leg", "legs", *solids)

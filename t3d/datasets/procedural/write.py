@@ -1,10 +1,9 @@
-"""Procedural shapes as files, in ShapeNet v2's layout: OBJ with groups, MTL, PNG textures, parts.json.
+"""Procedural shapes as files, in ShapeNet v2's layout: OBJ with groups, MTL, PNG textures.
 
 Numbers are written with fixed formatting and pictures without compression, so that a shape has the same bytes
 on every machine.
 """
 
-import json
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +16,10 @@ from t3d.datasets.images import png as png_file
 from t3d.datasets.procedural.chair import chair
 from t3d.datasets.procedural.dice import Dice, dice_for
 from t3d.datasets.procedural.looks import Image, Material
-from t3d.datasets.procedural.parts import Array, Faces, Solid
 from t3d.datasets.procedural.plane import plane
 from t3d.datasets.procedural.sofa import sofa
+from t3d.datasets.procedural.solid import Array, Faces, Solid
+from t3d.geometry.mesh import Mesh, concatenate
 from t3d.geometry.shading import decode
 
 Shape = tuple[list[Solid], dict[str, Material]]
@@ -44,7 +44,6 @@ def write_shape(class_folder: Path, category: str, index: int, seed: int) -> Pat
     used = {name: materials[name] for name in dict.fromkeys(solid.material for solid in solids)}
     (models / "model_normalized.obj").write_text(obj_text(normalized(solids), used), newline="\n")
     (models / "model_normalized.mtl").write_text(mtl_text(used), newline="\n")
-    (models / "parts.json").write_text(json.dumps(part_table(solids), indent=1) + "\n", newline="\n")
     for name, material in used.items():
         if material.texture is not None:
             images.mkdir(exist_ok=True)
@@ -61,30 +60,19 @@ def normalized(solids: Sequence[Solid]) -> list[Solid]:
     return [solid.mapped(lambda points: np.round((points - centre) / size, 6) + 0.0) for solid in solids]
 
 
-def part_table(solids: Sequence[Solid]) -> dict[str, list[dict[str, object]]]:
-    """For each part its label, material and range of faces [start, end), in the order of the OBJ's faces."""
-    ends = np.cumsum([len(solid.faces) for solid in solids]).tolist()
-    rows = zip(solids, [0, *ends], ends, strict=False)
-    return {"parts": [{"name": s.name, "material": s.material, "faces": [a, b]} for s, a, b in rows]}
-
-
 def obj_text(solids: Sequence[Solid], materials: Mapping[str, Material]) -> str:
     """An OBJ with a group per part, texture coordinates and normals that keep sharp edges."""
-    offsets = np.cumsum([0, *(len(solid.vertices) for solid in solids)])
-    vertices = np.concatenate([solid.vertices for solid in solids])
-    faces = np.concatenate([solid.faces + start for solid, start in zip(solids, offsets, strict=False)])
+    mesh = concatenate([Mesh(solid.vertices, solid.faces) for solid in solids])
     uv, uv_number = _texture_coordinates(solids, materials)
-    normals, normal_number = _distinct_normals(corner_normals(vertices, faces))
-    corners = np.stack([faces, uv_number, normal_number], axis=2) + 1
-    lines = ["mtllib model_normalized.mtl\n", _rows("v %.6f %.6f %.6f\n", vertices)]
-    lines += [_rows("vt %.4f %.4f\n", uv), _rows("vn %.3f %.3f %.3f\n", normals)]
-    start = 0
-    for solid in solids:
-        end = start + len(solid.faces)
-        lines.append(f"g {solid.name}\nusemtl {solid.material}\n")
-        lines.append(_rows("f %d/%d/%d %d/%d/%d %d/%d/%d\n", corners[start:end].reshape(-1, 9)))
-        start = end
-    return "".join(lines)
+    normals, normal_number = _distinct_normals(corner_normals(mesh.vertices, mesh.faces))
+    corners = np.stack([mesh.faces, uv_number, normal_number], axis=2).reshape(-1, 9) + 1
+    text = "mtllib model_normalized.mtl\n" + _rows("v %.6f %.6f %.6f\n", mesh.vertices)
+    text += _rows("vt %.4f %.4f\n", uv) + _rows("vn %.3f %.3f %.3f\n", normals)
+    ends = np.cumsum([len(solid.faces) for solid in solids])
+    for solid, rows in zip(solids, np.split(corners, ends[:-1]), strict=True):
+        text += f"g {solid.name}\nusemtl {solid.material}\n"
+        text += _rows("f %d/%d/%d %d/%d/%d %d/%d/%d\n", rows)
+    return text
 
 
 def _rows(template: str, table: NDArray[np.float64] | Faces) -> str:
@@ -163,22 +151,12 @@ def _distinct_normals(normals: Array) -> tuple[Array, Faces]:
 def mtl_text(materials: Mapping[str, Material]) -> str:
     """An MTL; its numbers are linear, textures sRGB and in `../images`, as in ShapeNet v2."""
     blocks = []
-    for name, material in materials.items():
-        color = (
-            (1.0, 1.0, 1.0)
-            if material.texture is not None
-            else tuple(decode(np.asarray(material.color, np.uint8)).tolist())
-        )
-        shine = material.shine
-        lines = [f"newmtl {name}", "Kd {:.5f} {:.5f} {:.5f}".format(*color), "Ka 0.0000 0.0000 0.0000"]
-        lines += [
-            f"Ks {shine / 2:.4f} {shine / 2:.4f} {shine / 2:.4f}",
-            f"Ns {10 + 190 * shine:.1f}",
-            "illum 2",
-        ]
-        if material.texture is not None:
-            lines.append(f"map_Kd ../images/{name}.png")
-        blocks.append("\n".join(lines) + "\n")
+    for name, one in materials.items():
+        plain = decode(np.asarray(one.color if one.texture is None else (255, 255, 255), np.uint8)).tolist()
+        text = "newmtl {}\nKd {:.5f} {:.5f} {:.5f}\nKa 0.0000 0.0000 0.0000\n".format(name, *plain)
+        text += "Ks {0:.4f} {0:.4f} {0:.4f}\nNs {1:.1f}\n".format(one.shine / 2, 10 + 190 * one.shine)
+        picture = "" if one.texture is None else f"map_Kd ../images/{name}.png\n"
+        blocks.append(f"{text}illum 2\n{picture}")
     return "\n".join(blocks)
 
 
@@ -189,9 +167,8 @@ def png(image: Image) -> bytes:
     """
     height, width = image.shape[:2]
     raw = b"".join(b"\0" + row.tobytes() for row in image)
-    blocks = [raw[start : start + 65535] for start in range(0, len(raw), 65535)]
-    stored = b"".join(
-        struct.pack("<BHH", block is blocks[-1], len(block), len(block) ^ 0xFFFF) + block for block in blocks
-    )
-    data = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
-    return png_file(width, height, 8, 2, data)
+    data = b"\x78\x01"
+    for start in range(0, len(raw), 65535):
+        block = raw[start : start + 65535]
+        data += struct.pack("<BHH", start + 65535 >= len(raw), len(block), len(block) ^ 0xFFFF) + block
+    return png_file(width, height, 8, 2, data + struct.pack(">I", zlib.adler32(raw)))

@@ -4,11 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t3d.datasets.procedural.parts import (
-    UP,
     airfoil,
     block,
-    both,
-    called,
     loft,
     oval,
     panel,
@@ -17,8 +14,9 @@ from t3d.datasets.procedural.parts import (
     rounded_path,
     section,
     sweep,
-    volume,
 )
+from t3d.datasets.procedural.solid import UP, both, called
+from t3d.geometry.mesh import Mesh, volume
 
 SIZE = st.floats(0.02, 3)
 
@@ -36,11 +34,11 @@ def assert_closed(solid):
     corners = solid.vertices[solid.faces]
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     assert areas.min() > 0
-    assert volume(solid.vertices, solid.faces) > 0
+    assert enclosed(solid) > 0
 
 
 def enclosed(solid):
-    return volume(solid.vertices, solid.faces)
+    return volume(Mesh(solid.vertices, solid.faces))
 
 
 @given(

@@ -2,22 +2,22 @@
 
 import pytest
 
-from t3d.datasets.procedural import chair_plan, plane_plan, sofa_plan
+from t3d.datasets.procedural import chair_plan, plane, sofa
 from t3d.datasets.procedural.dice import dice_for
 
 COUNT = 600
 
 
 def plans(module, name):
-    return [module.draw_plan(dice_for(1, name, index)) for index in range(COUNT)]
+    return [module.Plan(dice_for(1, name, index)) for index in range(COUNT)]
 
 
 def test_sofas_come_in_every_kind():
-    drawn = plans(sofa_plan, "sofa")
+    drawn = plans(sofa, "sofa")
     assert {plan.seats for plan in drawn} == {1, 2, 3, 4}
-    assert {plan.arm for plan in drawn} == set(sofa_plan.ARMS)
-    assert {plan.backrest for plan in drawn} == set(sofa_plan.BACKS)
-    assert {plan.legs for plan in drawn} == set(sofa_plan.LEGS)
+    assert {plan.arm for plan in drawn} == set(sofa.ARMS)
+    assert {plan.backrest for plan in drawn} == set(sofa.BACKS)
+    assert {plan.legs for plan in drawn} == set(sofa.LEGS)
     assert {plan.chaise for plan in drawn} == {-1, 0, 1}
     assert {plan.corner for plan in drawn if plan.chaise} == {True, False}
     combinations = {(p.seats, p.arm, p.backrest, p.legs, p.chaise, p.corner) for p in drawn}
@@ -25,7 +25,7 @@ def test_sofas_come_in_every_kind():
 
 
 def test_sofas_have_the_measures_of_furniture():
-    for plan in plans(sofa_plan, "sofa"):
+    for plan in plans(sofa, "sofa"):
         assert 0 < plan.floor < plan.base < plan.seat < plan.arm_top < plan.back
         assert 0.36 <= plan.seat <= 0.48
         assert 0.6 <= plan.back <= 1.0
@@ -54,7 +54,7 @@ def test_chairs_and_stools_have_the_measures_of_furniture():
 
 
 def test_planes_come_in_every_kind():
-    drawn = plans(plane_plan, "plane")
+    drawn = plans(plane, "plane")
     assert {plan.kind for plan in drawn} == {"airliner", "jet", "turboprop", "light", "glider", "fighter"}
     engines = "under2 under4 rear2 prop2 prop4 nose none tail1 tail2"
     assert {plan.engines for plan in drawn} == set(engines.split())
@@ -67,7 +67,7 @@ def test_planes_come_in_every_kind():
     ("kind", "low", "high"), [("glider", 1.8, 2.5), ("fighter", 0.5, 0.85), ("airliner", 0.7, 1.2)]
 )
 def test_planes_have_the_proportions_of_their_kind(kind, low, high):
-    drawn = [plan for plan in plans(plane_plan, "plane") if plan.kind == kind]
+    drawn = [plan for plan in plans(plane, "plane") if plan.kind == kind]
     assert drawn
     for plan in drawn:
         assert low <= plan.span <= high

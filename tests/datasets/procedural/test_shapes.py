@@ -5,8 +5,8 @@ import pytest
 
 from t3d.datasets.procedural import CATEGORIES
 from t3d.datasets.procedural.dice import dice_for
-from t3d.datasets.procedural.parts import volume
 from t3d.datasets.procedural.write import normalized
+from t3d.geometry.mesh import Mesh, volume
 
 COUNT = 40
 DENSE = 6
@@ -25,7 +25,7 @@ def test_parts_are_closed_and_outward_also_as_written(category):
             back = np.concatenate([faces[:, [1, 0]], faces[:, [2, 1]], faces[:, [0, 2]]]) @ (count, 1)
             assert len(np.unique(ways)) == len(ways)
             assert np.array_equal(np.sort(ways), np.sort(back))
-            assert volume(solid.vertices, faces) > 0
+            assert volume(Mesh(solid.vertices, faces)) > 0
 
 
 @pytest.mark.parametrize("category", CATEGORIES)

@@ -1,7 +1,6 @@
 import hashlib
 import io
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -15,13 +14,14 @@ from PIL import Image
 
 from t3d.datasets.procedural import CATEGORIES, VERSION, write_shape
 from t3d.datasets.procedural.looks import Material
-from t3d.datasets.procedural.parts import block, called, revolve
-from t3d.datasets.procedural.write import corner_normals, normalized, obj_text, part_table, png
+from t3d.datasets.procedural.parts import block, revolve
+from t3d.datasets.procedural.solid import called
+from t3d.datasets.procedural.write import corner_normals, normalized, obj_text, png
 
 GOLDEN = {
-    "sofa": ["7c4b8ea75a258d73", "7dc5603a87ba5eec"],
-    "chair": ["83970574c771b003", "4668a5ce41e188b0"],
-    "plane": ["85c92a6f1e92a179", "6f1e3935791aaade"],
+    "sofa": ["68d52807d8434de9", "6ac269db4d87c934"],
+    "chair": ["793b40acfb374f1b", "19089ac3472f3531"],
+    "plane": ["b0c07dd84657ae97", "2626e0faf9410b4a"],
 }
 
 
@@ -52,15 +52,7 @@ def read_obj(path):
 def test_files_hold_what_was_made(tmp_path, category):
     folder = write_shape(tmp_path, category, 7, seed=0)
     assert folder.name == f"{category}-0007"
-    vertices, uv, normals, faces, groups = read_obj(folder / "models" / "model_normalized.obj")
-    parts = json.loads((folder / "models" / "parts.json").read_text())["parts"]
-    assert parts[0]["faces"][0] == 0
-    assert parts[-1]["faces"][1] == len(faces)
-    for part, after in itertools.pairwise(parts):
-        assert part["faces"][1] == after["faces"][0]
-    for part in parts:
-        start, end = part["faces"]
-        assert set(groups[start:end]) == {(part["name"], part["material"])}
+    vertices, uv, normals, faces, _ = read_obj(folder / "models" / "model_normalized.obj")
     for column, table in enumerate((vertices, uv, normals)):
         assert faces[:, :, column].min() == 0
         assert faces[:, :, column].max() == len(table) - 1
@@ -75,9 +67,7 @@ def test_an_mtl_names_textures_that_are_there(tmp_path):
             folder = write_shape(tmp_path / category, category, index, seed=0)
             text = (folder / "models" / "model_normalized.mtl").read_text()
             materials = [line.split()[1] for line in text.splitlines() if line.startswith("newmtl")]
-            used = {
-                part["material"] for part in json.loads((folder / "models/parts.json").read_text())["parts"]
-            }
+            used = {material for _, material in read_obj(folder / "models" / "model_normalized.obj")[-1]}
             assert set(materials) == used
             named = {line.split()[1] for line in text.splitlines() if line.startswith("map_Kd")}
             assert named == {f"../images/{path.name}" for path in folder.glob("images/*")}
@@ -169,10 +159,3 @@ def test_texture_coordinates_measure_the_part_in_tiles(tmp_path, grain, spans):
     _, uv, normals, faces, _ = read_obj(path)
     top = normals[faces[:, 0, 2]] @ (0, np.cos(np.pi / 6), 0.5) > 0.99
     assert np.ptp(uv[faces[top, :, 1]].reshape(-1, 2), axis=0) == pytest.approx(spans, abs=0.02)
-
-
-def test_the_part_table_counts_faces():
-    solids = called("a", "m", block((1, 1, 1), 0.1)) + called("b", "m", revolve([(1, 0), (1, 1)], 5))
-    table = part_table(solids)["parts"]
-    first = len(solids[0].faces)
-    assert [row["faces"] for row in table] == [[0, first], [first, first + 20]]
