@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from t3d.datasets.beside import sidecars
 from t3d.datasets.categories import canonical, is_known, plural, same, synset
 from t3d.datasets.given import MODELS, TAKEN, take_model
-from t3d.datasets.beside import sidecars
 from t3d.datasets.virtual import original
 from t3d.errors import DataError, UsageError
 from t3d.pipeline.sources import Given, Memo, Source

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -172,20 +173,29 @@ def import_tree(layout: str, src: Path, dest: Path) -> Counter[tuple[str, str]]:
     failure of its shape. Written aside and renamed: a killed import leaves no `dest`. Raises UsageError where
     `dest` holds something, where `src` holds nothing of the layout, and for links that lead out of it.
     """
-    if dest.is_file() or (dest.is_dir() and any(dest.iterdir())):
-        raise UsageError(f"{dest}: not empty; name a new folder")
-    copies = _copies(layout, src)
-    taken = {(*place.parts[:2], place.parts[3]) for place in copies}
-    dest.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".draft-", dir=dest.absolute().parent) as aside:
+    with new_folder(dest) as draft:
+        copies = _copies(layout, src)
+        taken = {(*place.parts[:2], place.parts[3]) for place in copies}
         for place, path in (copies | _lists(src, {name for name, *_ in taken})).items():
             if not path.resolve().is_relative_to(src.resolve()):
                 raise UsageError(f"{path}: a link that leads out of {src}; put a copy in its place")
-            draft = Path(aside, "tree", place)
-            draft.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, draft)
-        Path(aside, "tree").rename(dest)
+            (draft / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, draft / place)
     return Counter((name, stage) for name, _, stage in sorted(taken))
+
+
+@contextmanager
+def new_folder(dest: Path) -> Iterator[Path]:
+    """A folder that becomes `dest` at the end; raises UsageError where `dest` holds something."""
+    if dest.is_file() or (dest.is_dir() and any(dest.iterdir())):
+        raise UsageError(f"{dest}: not empty; name a new folder")
+    parent = dest.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=parent) as aside:
+        draft = Path(aside, "tree")
+        draft.mkdir()
+        yield draft
+        draft.rename(dest)
 
 
 def _copies(layout: str, src: Path) -> dict[Path, Path]:
