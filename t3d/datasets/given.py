@@ -119,7 +119,7 @@ def _cameras(path: Path, transform: Transform, size: int) -> list[View]:
 
 def _view(row: Sequence[float], transform: Transform, size: int) -> View:
     """The view of one line, its camera in the unit frame; `t3d.tasks.layouts` writes such lines."""
-    if len(row) != 10 or not np.isfinite(row).all() or row[2] != 0:
+    if len(row) != 10 or not np.isfinite(row).all() or row[2] != 0 or min(row[4:6]) <= 0:
         raise DataError(f"{METADATA}: {row} is not azimuth, elevation, 0, d, lens, sensor, farthest, x, y, z")
     azimuth, elevation, _, share, lens, sensor, farthest, x, y, z = row
     shift = np.array([x, z, -y]) - transform.offset
