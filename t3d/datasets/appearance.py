@@ -65,7 +65,9 @@ def load_appearance(path: Path) -> Appearance:
         raise DataError(f"{path.name}: its materials cannot be read ({reason})") from error
     if not parts:
         raise DataError(f"{path.name}: no faces in it; t3d needs triangles")
-    if not any(np.ptp(part.vertices, axis=0).any() for part in parts):  # trimesh's stand-in for unread data
+    if not any(
+        len(part.vertices) and np.ptp(part.vertices, axis=0).any() for part in parts
+    ):  # trimesh's stand-in for unread data
         raise DataError(
             f"{path.name}: all vertices are in one point; if it is compressed, export it as it is"
         )

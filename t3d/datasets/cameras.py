@@ -124,7 +124,15 @@ def read_cameras(path: Path) -> dict[str, list[Camera]]:
             raise ValueError(
                 f"difficulty must be one of {', '.join(LEVELS)}, not {', '.join(sorted(unknown))}"
             )
-    except (OSError, KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         words = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path}: no cameras in it: {words}") from error
     return levels

@@ -169,7 +169,12 @@ def _gltf_header(path: Path, suffix: str) -> dict[str, Any]:
             magic, _, _, length, _ = struct.unpack("<4sIIII", file.read(20))
             if magic != b"glTF":
                 raise DataError(f"{path}: not a GLB file (no glTF mark at its start)")
-            header = json.loads(file.read(length))
+            size = path.stat().st_size
+            header = json.loads(file.read(min(length, size)))
+            while len(chunk := file.read(8)) == 8:  # readers make room for a chunk before they read it
+                if (length := int.from_bytes(chunk[:4], "little")) > size:
+                    raise DataError(f"{path}: a part of it promises {length} bytes of the file's {size}")
+                file.seek(length, 1)
         else:
             header = json.loads(file.read())
     if not isinstance(header, dict):

@@ -205,9 +205,7 @@ def _client(execution: Execution) -> Iterator[Any]:
 
 
 def _resource(client: Any, wanted: bool) -> str:
-    """What a training asks for: a worker's GPU, if any has one, else the right to train, if need be of a worker
-    that is still to come.
-    """
+    """What a training asks for: a GPU, if any worker has one, else the right to train, given now or later."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     there = {name for worker in workers for name in worker.get("resources", {})}
     if wanted and not there & {"GPU", "train"}:

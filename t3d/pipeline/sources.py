@@ -78,7 +78,7 @@ class FileIndex:
     def __post_init__(self) -> None:
         try:
             checksum, _, text = self.path.read_text().partition("\n")
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return
         if checksum == _checksum(text):  # else torn, or changed behind our back: an empty memory
             self._known = json.loads(text)

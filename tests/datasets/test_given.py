@@ -213,6 +213,10 @@ def edited(path, old, new):
         (lambda easy: edited(easy / "rendering_metadata.txt", "1.75", "far"), "cannot be read"),
         (lambda easy: edited(easy / "rendering_metadata.txt", "35,32,", ""), "is not azimuth, elevation"),
         (lambda easy: edited(easy / "rendering_metadata.txt", "1.75", "nan"), "is not azimuth, elevation"),
+        (
+            lambda easy: edited(easy / "rendering_metadata.txt", "35,32,", "35,0,"),
+            "is not azimuth, elevation",
+        ),
         (lambda easy: (easy.parent / "normalization.npz").unlink(), "normalization.npz: no NPZ file"),
         (
             lambda easy: np.savez(easy.parent / "normalization.npz", offset=OFFSET, scale=-1.0),

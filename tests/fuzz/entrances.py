@@ -41,11 +41,13 @@ def folder_of(**files: bytes):
 
 def answer(call: Callable[..., Any], *arguments: Any) -> Any:
     """The result, or None for an error of one line; every other exception is a finding."""
+    said = ""
     try:
         return call(*arguments)
     except (DataError, UsageError) as error:
-        assert len(str(error).splitlines()) == 1, "an error must be one line"
-        return None
+        said = str(error)
+    assert len(said.splitlines()) == 1, "an error must be one line"
+    return None
 
 
 def picture() -> bytes:
@@ -107,7 +109,7 @@ def split(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """An artifact's manifest, a failure's record, and the memory of files: broken ones are as good as none."""
+    """An artifact's manifest, a failure's record, the memory of files: broken ones are as good as none."""
     with folder_of(**{MANIFEST.replace(".", "__"): data}) as folder:
         read_manifest(folder)
         damage(folder)

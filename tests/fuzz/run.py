@@ -1,8 +1,8 @@
-"""Coverage-guided fuzzing (atheris): `python tests/fuzz/run.py SECONDS [ENTRANCE ...]`; `pip install atheris` first.
+"""Coverage-guided fuzzing with atheris: `python tests/fuzz/run.py SECONDS [ENTRANCE ...]`, or `make fuzz`.
 
 The seconds are shared evenly. What is found is written to `.fuzz/found/`, the inputs that reach new code to
-`.fuzz/corpus/`; the next call goes on from there. Found is every exception but DataError and UsageError, more than
-10 seconds, or more than 2 GB.
+`.fuzz/corpus/`; the next call goes on from there. Found is every exception but DataError and UsageError,
+more than 10 seconds, and more than 2 GB.
 """
 
 import json
@@ -36,7 +36,8 @@ def main() -> None:
             (corpus / f"seed-{number}").write_bytes(seed)
         runs = watched(name, time.monotonic() + float(sys.argv[1]) / len(names))
         found = sorted((FOLDER / "found").glob(f"{name}-*.input"))
-        print(f"{name}: {runs} runs, {reached(corpus)}, {len(found)} found", flush=True)
+        sys.stdout.write(f"{name}: {runs} runs, {reached(corpus)}, {len(found)} found\n")
+        sys.stdout.flush()
 
 
 def watched(name: str, until: float) -> int:
@@ -112,16 +113,18 @@ def noting(enter: Callable[[bytes], None], name: str) -> Callable[[bytes], None]
 
 def dictionary() -> Path:
     """Words of the formats, for the fuzzer to put in."""
-    words = """usemtl mtllib newmtl map_Kd OFF COFF ply format ascii binary_little_endian binary_big_endian element
-        vertex face property list uchar int float double end_header solid facet normal outer loop endloop endfacet
-        endsolid nan inf -1 1e308 99999999999 accessors bufferView bufferViews buffers byteLength byteOffset
-        byteStride componentType count type VEC3 VEC4 SCALAR sparse indices values meshes primitives mode attributes
-        POSITION TEXCOORD_0 TEXCOORD_1 COLOR_0 NORMAL materials extensions KHR_texture_transform images textures
-        source sampler uri data: nodes children matrix scale rotation translation scenes scene skins animations
-        pbrMetallicRoughness baseColorTexture baseColorFactor KHR_materials_pbrSpecularGlossiness diffuseTexture
-        texCoord extensionsRequired KHR_draco_mesh_compression EXT_mesh_gpu_instancing frames transform_matrix
-        camera_angle_x fl_x fl_y w h cx cy difficulty IHDR IDAT PLTE tRNS iCCP eXIf zTXt IEND NaN Infinity null
-        true [[[[[[[[ {} files digest seal descr fortran_order shape""".split()
+    words = """usemtl mtllib newmtl map_Kd OFF COFF ply format ascii binary_little_endian binary_big_endian
+        element vertex face property list uchar int float double end_header solid facet normal outer loop
+        endloop endfacet endsolid nan inf -1 1e308 99999999999 accessors bufferView bufferViews
+        buffers byteLength byteOffset byteStride componentType count type VEC3 VEC4 SCALAR sparse
+        indices values meshes primitives mode attributes POSITION TEXCOORD_0 TEXCOORD_1 COLOR_0
+        NORMAL materials extensions KHR_texture_transform images textures source sampler uri data:
+        nodes children matrix scale rotation translation scenes scene skins animations
+        pbrMetallicRoughness baseColorTexture baseColorFactor KHR_materials_pbrSpecularGlossiness
+        diffuseTexture texCoord extensionsRequired KHR_draco_mesh_compression
+        EXT_mesh_gpu_instancing frames transform_matrix camera_angle_x fl_x fl_y w h cx cy
+        difficulty IHDR IDAT PLTE tRNS iCCP eXIf zTXt IEND NaN Infinity null true [[[[[[[[ {} files
+        digest seal descr fortran_order shape""".split()
     path = FOLDER / "words"
     path.write_text("".join(json.dumps(word) + "\n" for word in words))
     return path

@@ -78,7 +78,7 @@ def test_what_is_not_installed_is_named(kind, needs, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["slurm", "pbs"])
 def test_job_scripts_are_as_ever(kind, monkeypatch):
-    """A job asks for what the table says, and its worker may train; `python` and `ADDRESS` stand for this run's."""
+    """A job asks for what the table says, and its worker may train; python and ADDRESS stand for ours."""
     jobqueue = pytest.importorskip("dask_jobqueue")
     monkeypatch.setattr(getattr(jobqueue, KINDS[kind]), "scale", lambda self, jobs: None)
     cluster = start({**TABLE, "kind": kind, "processes": 1, "job_extra_directives": ["-A account"]})

@@ -85,6 +85,14 @@ def test_a_mesh_placed_too_often_is_bad_data(tmp_path, monkeypatch):
         load_geometry(tmp_path / "many.glb")
 
 
+def test_a_later_part_of_a_glb_is_not_believed_either(tmp_path):
+    content = glb([TRIPLE])
+    place = content.index(b"BIN\0") - 4
+    (tmp_path / "a.glb").write_bytes(content[:place] + b"\xff" * 4 + content[place + 4 :])
+    with pytest.raises(DataError, match="promises 4294967295 bytes"):
+        load_geometry(tmp_path / "a.glb")
+
+
 def npz(header: tuple[int, ...], content: bytes = b"") -> bytes:
     array, file = io.BytesIO(), io.BytesIO()
     about = {"descr": "<f4", "fortran_order": False, "shape": header}
@@ -119,11 +127,13 @@ def test_an_absurd_point_cloud_is_bad_data(tmp_path):
         take_surface(tmp_path, tmp_path)
 
 
-def test_an_absurd_picture_is_bad_data(tmp_path):
+@pytest.mark.parametrize("side", [9_000, 30_000])
+def test_an_absurd_picture_is_bad_data(side, tmp_path):
+    """Pillow itself refuses the larger one."""
     (tmp_path / "easy").mkdir()
     (tmp_path / "out").mkdir()
     np.savez(tmp_path / "normalization.npz", offset=np.zeros(3), scale=1.0)
-    (tmp_path / "easy" / "00.png").write_bytes(png(9000, 9000, 8, 6, zlib.compress(bytes(100))))
+    (tmp_path / "easy" / "00.png").write_bytes(png(side, side, 8, 6, zlib.compress(bytes(100))))
     with pytest.raises(DataError, match="more than 64,000,000 pixels"):
         take_views(tmp_path, tmp_path / "out")
 
@@ -149,11 +159,22 @@ def test_a_pack_whose_index_lies_is_bad_data(change, tmp_path):
         pack.open_pack(tmp_path / "a")
 
 
-def test_json_that_nests_too_deep_is_bad_usage(tmp_path):
+def test_json_that_nests_too_deep_is_bad_usage_or_data_or_no_manifest(tmp_path):
+    from t3d.datasets.cameras import read_cameras
     from t3d.datasets.splits import category_ids
     from t3d.errors import UsageError
+    from t3d.pipeline.store import MANIFEST, Place, Store, read_manifest
 
     (tmp_path / "sofas_train.json").write_text("[" * 100_000)
     with pytest.raises(UsageError, match="not a readable JSON file"):
         category_ids(tmp_path / "sofas_train.json", "sofa")
+    with pytest.raises(DataError, match="no cameras in it"):
+        read_cameras(tmp_path / "sofas_train.json")
+    place = Place("sdf", "s", "v1", "0")
+    folder = Store(tmp_path).path(place)
+    folder.mkdir(parents=True)
+    for path in (folder / MANIFEST, folder.with_name(f"{folder.name}.failed.json")):
+        path.write_text("[" * 100_000)
+    assert read_manifest(folder) is None
+    assert Store(tmp_path).failure(place) is None
     write_json(tmp_path / "x.json", {})
