@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from t3d.datasets import formats, meshes
-from t3d.datasets.formats import read_npz, write_json
+from t3d.datasets.formats import open_samples, read_npz, write_json, write_samples
 from t3d.datasets.given import take_surface, take_views
 from t3d.datasets.images import png
 from t3d.datasets.meshes import load_geometry
@@ -113,6 +113,24 @@ def test_an_absurd_array_is_bad_data(read, tmp_path, monkeypatch):
     assert (tmp_path / "a.npz").stat().st_size < 1 << 16, "a bomb"
     with pytest.raises(DataError, match="is said to be float32"):
         read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\x49"),  # to be read by version 7.3 only
+        (b"\0\0\0\0pos.npy", b"\0\0\0\x7fpos.npy"),  # said to begin far behind the end
+        (b"'shape': (4, 4)", b"'shape': ((4, 4"),
+    ],
+)
+def test_an_archive_that_cannot_be_is_bad_data(field, value, tmp_path):
+    write_samples(tmp_path / "a.npz", np.eye(4), -np.eye(4))
+    content = (tmp_path / "a.npz").read_bytes()
+    assert field in content
+    (tmp_path / "a.npz").write_bytes(content.replace(field, value))
+    for read in (open_samples, lambda path: read_npz(path, "pos")):
+        with pytest.raises(DataError):
+            read(tmp_path / "a.npz")
 
 
 def test_objects_in_an_array_file_are_bad_data(tmp_path):
