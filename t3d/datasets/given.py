@@ -50,19 +50,21 @@ def take_surface(folder: Path, out: Path) -> Facts:
 
     Normals are zero where the file has none. DataError where there are no points, or not all are finite.
     """
-    import open3d
+    from trimesh.exchange.ply import load_ply
 
-    if (folder / "surface.ply").is_file():
+    try:
         check_ply(folder / "surface.ply")
-    cloud = open3d.io.read_point_cloud(folder / "surface.ply")
-    points = np.asarray(cloud.points)
-    if not len(points) or not np.isfinite(points).all():
-        raise DataError("surface.ply: no points in it, or some that are not finite; make it anew")
-    normals = np.asarray(cloud.normals) if cloud.has_normals() else np.zeros_like(points)
-    transform = read_normalization(folder / "normalization.npz")
-    write_points(out / "surface.ply", points, normals)
-    write_normalization(out / "normalization.npz", transform)
-    return {"points": len(points), "normals": cloud.has_normals()}
+        with (folder / "surface.ply").open("rb") as file:
+            cloud = load_ply(file)
+        points = np.asarray(cloud["vertices"], dtype=np.float64)
+    except Exception as error:  # a broken file makes the reader raise anything
+        raise DataError(f"surface.ply: no points in it ({' '.join(str(error).split())[:200]})") from error
+    if not np.isfinite(points).all():
+        raise DataError("surface.ply: points in it are not finite; make it anew")
+    normals = cloud.get("vertex_normals")
+    write_points(out / "surface.ply", points, np.zeros_like(points) if normals is None else normals)
+    write_normalization(out / "normalization.npz", read_normalization(folder / "normalization.npz"))
+    return {"points": len(points), "normals": normals is not None}
 
 
 def take_views(folder: Path, out: Path) -> Facts:

@@ -35,7 +35,7 @@ def main() -> None:
         for number, seed in enumerate(every[name]):
             (corpus / f"seed-{number}").write_bytes(seed)
         runs = watched(name, time.monotonic() + float(sys.argv[1]) / len(names))
-        found = sorted((FOLDER / "found").glob(f"{name}-*.input"))
+        found = [one for one in (FOLDER / "found").glob(f"{name}-*") if one.suffix != ".txt"]
         sys.stdout.write(f"{name}: {runs} runs, {reached(corpus)}, {len(found)} found\n")
         sys.stdout.flush()
 
