@@ -111,7 +111,7 @@ def test_surfaces_that_are_refused(folders, text):
     if text:
         (source / "surface.ply").write_text(text)
     normalize(source)
-    with pytest.raises(DataError, match="surface.ply: no points in it"):
+    with pytest.raises(DataError, match=r"surface\.ply: no points in it"):
         take_surface(source, out)
 
 
