@@ -34,11 +34,9 @@ def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
     paths = planned.project.root.glob(f"{task.makes}/*/*/manifest.json")
     manifests = [manifest for path in islice(paths, 200) if (manifest := read_manifest(path.parent))]
     found = [one for one in manifests if one["made_from"]["stage"] == task.stage]
-    rounds = _rounds(task.plain_params, task.wires)
+    rounds = _rounds({"params": task.plain_params, "inputs": task.wires})
     if found:
-        each = fmean(
-            one["seconds"] / _rounds(one["made_from"]["params"], one["made_from"]["inputs"]) for one in found
-        )
+        each = fmean(one["seconds"] / _rounds(one["made_from"]) for one in found)
         room = fmean(sum(file["bytes"] for file in one["files"].values()) for one in found)
         return each * rounds, room, f"{len(found)} measured here"
     table = read_toml(Path(__file__).with_name("costs.toml"))
@@ -46,6 +44,6 @@ def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
     return each * rounds, 1e6 * room, "as preset tiny on 2 cores" if task.stage in table else "not known"
 
 
-def _rounds(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> int:
+def _rounds(made: Mapping[str, Any]) -> int:
     """What the time of one artifact grows with: its iterations, or the surfaces that are measured against."""
-    return params.get("iterations") or len(leaves(inputs.get("surface", {}))) or 1
+    return made["params"].get("iterations") or len(leaves(made["inputs"].get("surface", {}))) or 1

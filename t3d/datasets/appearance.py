@@ -66,8 +66,8 @@ def load_appearance(path: Path) -> Appearance:
     if not parts:
         raise DataError(f"{path.name}: no faces in it; t3d needs triangles")
     if not any(
-        len(part.vertices) and np.ptp(part.vertices, axis=0).any() for part in parts
-    ):  # trimesh's stand-in for unread data
+        (part.vertices != part.vertices[:1]).any() for part in parts
+    ):  # trimesh's stand-in for lost data
         raise DataError(
             f"{path.name}: all vertices are in one point; if it is compressed, export it as it is"
         )

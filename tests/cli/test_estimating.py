@@ -55,7 +55,9 @@ def test_training_grows_with_its_iterations(toy, monkeypatch):
 
 
 def test_scores_grow_with_the_shapes_scored_and_what_is_off_takes_its_time_once():
-    test = {f"s{index}": "digest" for index in range(5)}
-    assert estimating._rounds({}, {"surface": {"test": test, "train_scored": {"t": "digest"}}}) == 6
-    assert estimating._rounds({"iterations": 0}, {"sdf": "digest"}) == 1
-    assert estimating._rounds({}, {"surface": "digest"}) == 1
+    scored = {
+        "surface": {"test": {f"s{index}": "digest" for index in range(5)}, "train_scored": {"t": "digest"}}
+    }
+    assert estimating._rounds({"params": {}, "inputs": scored}) == 6
+    assert estimating._rounds({"params": {"iterations": 0}, "inputs": {"sdf": "digest"}}) == 1
+    assert estimating._rounds({"params": {}, "inputs": {"surface": "digest"}}) == 1
