@@ -122,8 +122,9 @@ def measured(command: Sequence[str], cores: int = 0) -> Row:
 
 
 def told(taken: Row) -> str:
-    peak = max(memory for _, memory in taken["memory"])
-    return f"{taken['seconds']:.1f} s ({taken['processor']:.1f} s of processors), {peak:.0f} MB at most"
+    return (
+        f"{taken['seconds']:.1f} s ({taken['processor']:.1f} s of processors), {peak(taken):.0f} MB at most"
+    )
 
 
 def stages(store: Path) -> dict[str, Row]:
@@ -143,7 +144,7 @@ def stages(store: Path) -> dict[str, Row]:
 
 
 def plot() -> None:
-    """Processor seconds per shape, the client's memory over time, and the time that nothing to do takes."""
+    """What a shape takes on disk, the client's memory by the size of the run, the time without work."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -151,22 +152,25 @@ def plot() -> None:
 
     rows = json.loads(sorted((ROOT / "benchmarks" / "results").glob("scale-*.json"))[-1].read_text())["rows"]
     chains = [row for row in rows if row["kind"] == "chain"]
-    counts = [row["shapes"] for row in chains]
-    figure, (costs, memory, waits) = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
-    costs.plot(counts, [row["run"]["processor"] / row["shapes"] for row in chains], "o-")
-    costs.set(title="Processor seconds per shape", xlabel="shapes", xscale="log", ylim=(0, None))
-    for row in (row for row in rows if "run" in row):
-        curve = row["run"]["memory"]
-        seconds, megabytes = zip(*curve[:: max(1, len(curve) // 150)], strict=True)
-        share = [one / row["run"]["seconds"] for one in seconds]
-        memory.plot(share, megabytes, label=f"{row['shapes']:,} {'trivial' * (row['kind'] == 'trivial')}")
-    memory.set(title="Memory of the client, MB", xlabel="share of the run", ylim=(0, None))
-    memory.legend(title="shapes")
-    for name, label in (("nothing", "nothing to do"), ("planned", "--dry-run")):
-        waits.plot(counts, [row[name]["processor"] for row in chains], "o-", label=label)
-    waits.set(title="Processor seconds without work", xlabel="shapes", ylim=(0, None))
-    waits.legend()
+    figure, (disk, client, waits) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
+    found = next(row["stages"] for row in rows if row["kind"] == "store")
+    disk.barh(list(found), [one["megabytes_on_disk_each"] for one in found.values()])
+    for place, one in enumerate(found.values()):
+        files = f" {one['inodes_each']:g} files and folders"
+        disk.text(one["megabytes_on_disk_each"], place, files, va="center")
+    disk.set(title="MB on disk of one artifact", xlim=(0, 14))
+    sizes = [(row["shapes"], peak(row.get("run", row))) for row in rows if "run" in row or "items" in row]
+    client.plot(*zip(*sorted(sizes), strict=True), "o-")
+    client.set(title="Most memory of the client, MB", xlabel="shapes", ylim=(0, None))
+    nothing = [(row["shapes"], row["nothing"]["processor"]) for row in chains]
+    nothing += [(row["shapes"], row["processor"]) for row in rows if row["kind"] == "nothing"]
+    waits.plot(*zip(*sorted(nothing), strict=True), "o-")
+    waits.set(title="Processor seconds, nothing to do", xlabel="shapes", ylim=(0, None))
     figure.savefig(ROOT / "docs" / "images" / "scale.svg", metadata={"Date": None})
+
+
+def peak(taken: Row) -> float:
+    return max(memory for _, memory in taken["memory"])
 
 
 if __name__ == "__main__":
