@@ -159,9 +159,14 @@ def plot() -> None:
         files = f" {one['inodes_each']:g} files and folders"
         disk.text(one["megabytes_on_disk_each"], place, files, va="center")
     disk.set(title="MB on disk of one artifact", xlim=(0, 14))
-    sizes = [(row["shapes"], peak(row.get("run", row))) for row in rows if "run" in row or "items" in row]
-    client.plot(*zip(*sorted(sizes), strict=True), "o-")
-    client.set(title="Most memory of the client, MB", xlabel="shapes", ylim=(0, None))
+    for row in rows:
+        if "run" in row:
+            client.plot(row["shapes"], peak(row["run"]), "o", color="C0")
+        elif row["kind"] == "stopped" and not row.get("trivial"):
+            made = f" {row['items_made']:,} of {row['items']:,} items"
+            client.plot(row["shapes"], peak(row), "x", color="C0")
+            client.annotate(made, (row["shapes"], peak(row)), ha="left" if row["shapes"] < 500 else "right")
+    client.set(title="Most memory of the client, MB", xlabel="shapes", ylim=(0, 1.2 * client.get_ylim()[1]))
     nothing = [(row["shapes"], row["nothing"]["processor"]) for row in chains]
     nothing += [(row["shapes"], row["processor"]) for row in rows if row["kind"] == "nothing"]
     waits.plot(*zip(*sorted(nothing), strict=True), "o-")
