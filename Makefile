@@ -45,7 +45,7 @@ variable = $(if $(filter undefined,$(origin $(1))),,$(1)=$(call quote,$($(1))))
 timed = $(strip $(foreach name,DATA COUNT RUNS RESULTS NETWORK SECONDS,$(call variable,$(name))) \
         $(bin)/python -m benchmarks $(1))
 
-.PHONY: help setup all render sample-sdf train evaluate report test test-slow test-faults check bench docs gallery
+.PHONY: help setup all render sample-sdf train evaluate report test test-slow test-faults fuzz check bench docs gallery
 .PHONY: clean bench-sdf bench-render bench-mesh bench-decode bench-train bench-loader bench-score bench-quality
 
 help: ## list the targets
@@ -75,6 +75,10 @@ test-slow: setup ## the tests that take minutes
 
 test-faults: setup ## runs killed, stopped, starved and cut off, again and again
 	OMP_NUM_THREADS=1 $(bin)/python -m pytest -m slow tests/faults $(ARGS)
+
+fuzz: setup ## readers of others' files fed broken ones, guided by coverage: SECONDS in all (600)
+	$(bin)/python -m pip install -q atheris==3.0.0
+	$(bin)/python tests/fuzz/run.py $(or $(SECONDS),600) $(ARGS)
 
 check: setup ## format, lint, types, import directions, reference page: what CI asks before the tests
 	$(bin)/ruff format --check .

@@ -125,14 +125,15 @@ def conclude(name: str, rows: list[Row], factor: str = "ratio") -> None:
             print(f"left out: {row['subject']}: {row['error']}")
     ratios = [row[factor] for row in rows if "error" not in row]
     if os.environ.get("RESULTS") == "1":
-        print(f"written to {_write(name, rows, ratios).relative_to(ROOT)}")
+        print(f"written to {write(name, rows, ratios).relative_to(ROOT)}")
     if not ratios:
         raise SystemExit("nothing could be compared")
     print(f"{factor} over {len(ratios)} subjects: {spread(ratios)}")
     print(f"ratio: {statistics.median(ratios):.1f}")
 
 
-def _write(name: str, rows: list[Row], ratios: list[float]) -> Path:
+def write(name: str, rows: list[Row], ratios: list[float]) -> Path:
+    """Write all to a file named after today, with what the machine is."""
     now = datetime.now(UTC)
     values = {
         "benchmark": name,

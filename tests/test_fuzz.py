@@ -1,8 +1,12 @@
-"""Parsers of what others write: whatever the text, a value or one line of error, never anything else."""
+"""Parsers of what others write: whatever the text, a value or one line of error, never anything else.
+
+`make fuzz` goes further, guided by coverage (tests/fuzz).
+"""
 
 import atexit
 import contextlib
 import json
+import random
 import tempfile
 from pathlib import Path
 
@@ -18,6 +22,8 @@ from t3d.pipeline.settings import Layer, assignment, coerce, read_toml, resolve
 from t3d.pipeline.sources import FileIndex
 from t3d.pipeline.stage import stages_of
 from t3d.pipeline.store import MANIFEST, damage, read_manifest
+from tests.fuzz.entrances import ENTRANCES
+from tests.fuzz.seeds import seeds
 
 FOLDER = tempfile.TemporaryDirectory(prefix="t3d-fuzz-")
 atexit.register(FOLDER.cleanup)
@@ -126,3 +132,16 @@ def test_cameras(alone, values, frames):
 def test_a_setting_of_another_type_names_the_place():
     with pytest.raises(UsageError, match=r"t3d.toml: sdf.count: 'x' is not a whole number"):
         resolve(STAGES, [Layer("t3d.toml", {"sdf": {"count": "x"}})])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ENTRANCES)
+def test_entrances_take_their_seeds_whole_and_broken(name):
+    """Bytes changed, cut out and doubled at random."""
+    dice = random.Random(name)
+    for seed in seeds()[name]:
+        ENTRANCES[name](seed)
+        for _ in range(10):
+            first, second = sorted(dice.randrange(len(seed) + 1) for _ in range(2))
+            middle = dice.choice([b"", seed[first:second] * 2, dice.randbytes(3)])
+            ENTRANCES[name](seed[:first] + middle + seed[second if len(middle) != 3 else first + 3 :])

@@ -124,7 +124,7 @@ def test_setup_makes_an_environment_with_every_pin(machine: Machine) -> None:
     assert (machine.environment / "bin" / "t3d").exists()
     assert machine.pins == ["numpy==2.4.6", "scipy==1.17.1", "torch==2.13.0"]
     (call,) = installs(machine)
-    assert "-e .[dev,backends]" in call
+    assert "-e .[dev,backends,cluster]" in call
 
 
 def test_setup_done_calls_nothing_until_something_it_depends_on_changes(machine: Machine) -> None:

@@ -1,13 +1,16 @@
 """`t3d run --estimate`: about how long and how large a run will be, before it is begun."""
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import click
 
 from t3d.cli.console import duration, size
+from t3d.pipeline.outcome import leaves
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.settings import read_toml
 from t3d.pipeline.store import read_manifest
@@ -27,18 +30,20 @@ def estimate(planned: Plan, workers: int) -> None:
 
 
 def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
-    """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose.
-
-    Where a stage has `iterations`, its time is taken to grow with them.
-    """
+    """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose."""
     paths = planned.project.root.glob(f"{task.makes}/*/*/manifest.json")
     manifests = [manifest for path in islice(paths, 200) if (manifest := read_manifest(path.parent))]
     found = [one for one in manifests if one["made_from"]["stage"] == task.stage]
-    rounds = task.plain_params.get("iterations", 1)
+    rounds = _rounds({"params": task.plain_params, "inputs": task.wires})
     if found:
-        each = fmean(one["seconds"] / one["made_from"]["params"].get("iterations", 1) for one in found)
+        each = fmean(one["seconds"] / _rounds(one["made_from"]) for one in found)
         room = fmean(sum(file["bytes"] for file in one["files"].values()) for one in found)
         return each * rounds, room, f"{len(found)} measured here"
     table = read_toml(Path(__file__).with_name("costs.toml"))
     each, room = table.get(task.stage, (0.0, 0.0))
     return each * rounds, 1e6 * room, "as preset tiny on 2 cores" if task.stage in table else "not known"
+
+
+def _rounds(made: Mapping[str, Any]) -> int:
+    """What the time of one artifact grows with: its iterations, or the surfaces that are measured against."""
+    return made["params"].get("iterations") or len(leaves(made["inputs"].get("surface", {}))) or 1

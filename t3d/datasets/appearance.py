@@ -54,7 +54,7 @@ def load_appearance(path: Path) -> Appearance:
         raise DataError(f"{path.name}: its materials cannot be read ({reason})") from error
     if not parts:
         raise DataError(f"{path.name}: no faces in it; t3d needs triangles")
-    if not any(np.ptp(part.vertices, axis=0).any() for part in parts):  # trimesh's stand-in for unread data
+    if not any((part.vertices != part.vertices[:1]).any() for part in parts):  # made up by trimesh
         raise DataError(f"{path.name}: all vertices are in one point; export it uncompressed")
     return Appearance(parts, tuple(dict.fromkeys(reader.beside.warnings)))
 

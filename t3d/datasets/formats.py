@@ -4,6 +4,7 @@ import io
 import json
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ MOST_BYTES = 4 << 30
 """A larger array of an NPZ file is refused: a small compressed file can hold what fills the memory."""
 
 Samples = npt.NDArray[np.float32]
+
+_BROKEN: tuple[type[Exception], ...] = (EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+_BROKEN += (struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # what NPZ readers raise
 
 _ALIGNMENT = 64  # bytes: a cache line, and what NPY headers are padded to
 _PADDING_ID = 0xD935  # id of the zip extra field that only pads, as zipalign uses it
@@ -92,7 +96,7 @@ def read_npz(path: Path, *names: str) -> list[npt.NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = [read_array(archive, name) for name in names]
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, TypeError) as error:
+    except _BROKEN as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path.name}: no NPZ file with {' and '.join(names)} ({reason})") from error
     if any(array.dtype.kind not in "biuf" for array in arrays):
@@ -143,7 +147,7 @@ def open_samples(path: Path) -> tuple[Samples, Samples]:
     """
     try:
         return _map_member(path, "pos"), _map_member(path, "neg")
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+    except _BROKEN as error:
         raise DataError(f"{path}: no sample file ({error}); make it again with sample-sdf") from error
 
 

@@ -3,6 +3,7 @@
 Samples and surface points are DeepSDF's files, views those of the method's authors (docs/layouts.md).
 """
 
+import io
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from t3d.datasets.cameras import LEVELS, view_path, write_cameras
 from t3d.datasets.formats import read_json, read_normalization, read_npz, write_normalization, write_samples
-from t3d.datasets.images import check_size, write_png
+from t3d.datasets.images import check, write_png
 from t3d.datasets.meshes import read_points, write_points
 from t3d.errors import DataError
 from t3d.geometry.cameras import centred, look_at
@@ -89,8 +90,9 @@ def _pictures(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8
     rgb, alpha = [], []
     try:
         for path in sorted(folder.glob("[!.]*.png"), key=lambda path: int(path.stem)):
-            with Image.open(path) as image:
-                check_size(image)
+            data = path.read_bytes()
+            check(data)
+            with Image.open(io.BytesIO(data)) as image:
                 alpha.append(np.asarray(image.getchannel("A")))
                 white = Image.new("RGB", image.size, "white")
                 white.paste(image, mask=image.getchannel("A"))

@@ -168,12 +168,18 @@ def _refuse_unread(path: Path) -> None:
 def gltf_header(path: Path) -> dict[str, Any]:
     """The JSON of a glTF file, .gltf or .glb; DataError where it is none, ValueError where it is broken."""
     with path.open("rb") as file:
-        length = -1
         if path.suffix.lower() == ".glb":
             magic, _, _, length, _ = struct.unpack("<4sIIII", file.read(20))
             if magic != b"glTF":
                 raise DataError(f"{path}: not a GLB file (no glTF mark at its start)")
-        header = json.loads(file.read(length))
+            size = path.stat().st_size
+            header = json.loads(file.read(min(length, size)))
+            while len(chunk := file.read(8)) == 8:  # readers make room for a chunk before they read it
+                if (length := int.from_bytes(chunk[:4], "little")) > size:
+                    raise DataError(f"{path}: a part of it promises {length} bytes of the file's {size}")
+                file.seek(length, 1)
+        else:
+            header = json.loads(file.read())
     if not isinstance(header, dict):
         raise DataError(f"{path}: not a glTF file (its JSON is no object)")
     return header

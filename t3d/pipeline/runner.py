@@ -112,7 +112,7 @@ def _without_worker(figures: Mapping[str, Any]) -> dict[str, Any]:
 def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
     """One Dask task per item, with its inputs' futures as arguments: no barrier between stages."""
     run_id = uuid.uuid4().hex[:8]
-    resource = _resource(client)
+    resource = _resource(client, any(plan.stage_of(task.id).resource for task in plan.todo))
     futures: dict[ItemId, Any] = {}
     for task in plan.todo:
         stage = plan.stage_of(task.id)
@@ -128,7 +128,7 @@ def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
             key=f"{task.id[0]}-{task.shape}-{run_id}",
             pure=False,
             priority=_priority(task, run_id),
-            resources={resource: 1} if stage.resource and resource else None,
+            resources={resource: 1} if stage.resource else None,
         )
     return futures
 
@@ -204,8 +204,12 @@ def _client(execution: Execution) -> Iterator[Any]:
         yield client
 
 
-def _resource(client: Any) -> str | None:
-    """What a training asks for: a worker's GPU, if any has one, else the right to train, if any gives it."""
+def _resource(client: Any, wanted: bool) -> str:
+    """What a training asks for: a GPU, if any worker has one, else the right to train, given now or later."""
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     there = {name for worker in workers for name in worker.get("resources", {})}
-    return next((name for name in ("GPU", "train") if name in there), None)
+    if wanted and not there & {"GPU", "train"}:
+        address = client.scheduler.address
+        start = f"dask worker {address} --nthreads 1 --resources train=1"
+        log.warning("%s: no worker there may train; training waits for one: %s", address, start)
+    return "GPU" if "GPU" in there else "train"

@@ -76,12 +76,10 @@ class FileIndex:
     _dirty: bool = False
 
     def __post_init__(self) -> None:
-        try:
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             checksum, _, text = self.path.read_text().partition("\n")
-        except (OSError, ValueError):
-            return
-        if checksum == _checksum(text):  # else torn, or changed behind our back: an empty memory
-            self._known = json.loads(text)
+            if checksum == _checksum(text):  # else torn, or changed behind our back: an empty memory
+                self._known = json.loads(text)
 
     def memo(self, path: Path, name: str, compute: Callable[[Path], Any]) -> Any:
         """`compute(path)`, which must give plain JSON values, remembered under `name`."""

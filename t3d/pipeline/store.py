@@ -94,7 +94,7 @@ class Store:
         """The record of a failed attempt at this artifact."""
         try:
             return Failure(**json.loads(self._failure_path(place).read_text()))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     def record_failure(self, place: Place, failure: Failure) -> None:
@@ -198,7 +198,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest in an artifact's folder; None when the folder is not an artifact."""
     try:
         found = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     kinds = [type(found.get(name)) for name in ("files", "digest")] if isinstance(found, dict) else []
     return found if kinds == [dict, str] else None

@@ -90,8 +90,7 @@ def test_surface_points_of_t3d_come_out_bit_by_bit(folders):
 
 def test_surface_points_of_others_are_text_without_normals(folders):
     source, out = folders
-    head = "ply\nformat ascii 1.0\nelement vertex 2\n" + "".join(f"property float {c}\n" for c in "xyz")
-    (source / "surface.ply").write_text(f"{head}end_header\n1 2 3\n-0.5 0.25 8\n")
+    (source / "surface.ply").write_text(f"{HEAD}end_header\n1 2 3\n-0.5 0.25 8\n")
     normalize(source)
     assert take_surface(source, out)["normals"] is False
     points, normals = read_points(out / "surface.ply")
@@ -99,13 +98,20 @@ def test_surface_points_of_others_are_text_without_normals(folders):
     assert not normals.any()
 
 
-@pytest.mark.parametrize(("text", "message"), [("nonsense", "surface.ply: "), (None, "surface.ply: ")])
-def test_surfaces_that_are_refused(folders, text, message):
+HEAD = "ply\nformat ascii 1.0\nelement vertex 2\nproperty float x\nproperty float y\nproperty float z\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nonsense", None, f"{HEAD}end_header\n1 2 3\n4 5\n", f"{HEAD}property\nend_header\n1 2 3\n4 5 6\n"],
+)
+def test_surfaces_that_are_refused(folders, text):
+    """The last one is the end of a process that reads it by Open3D."""
     source, out = folders
     if text:
         (source / "surface.ply").write_text(text)
     normalize(source)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=r"surface\.ply: "):
         take_surface(source, out)
 
 
@@ -211,6 +217,10 @@ def edited(path, old, new):
         (lambda easy: edited(easy / "rendering_metadata.txt", "1.75", "far"), "cannot be read"),
         (lambda easy: edited(easy / "rendering_metadata.txt", "35,32,", ""), "is not azimuth, elevation"),
         (lambda easy: edited(easy / "rendering_metadata.txt", "1.75", "nan"), "is not azimuth, elevation"),
+        (
+            lambda easy: edited(easy / "rendering_metadata.txt", "35,32,", "35,0,"),
+            "is not azimuth, elevation",
+        ),
         (lambda easy: (easy.parent / "normalization.npz").unlink(), "normalization.npz: no NPZ file"),
         (
             lambda easy: np.savez(easy.parent / "normalization.npz", offset=OFFSET, scale=-1.0),

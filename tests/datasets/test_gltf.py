@@ -10,6 +10,7 @@ from PIL import Image
 
 from t3d.datasets.appearance import load_appearance
 from t3d.datasets.gltf import complete_gltf, label
+from t3d.errors import DataError
 from t3d.geometry.shading import decode
 
 QUAD = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
@@ -33,6 +34,14 @@ def textured(path, change=None, **options):
     chunk = struct.pack("<I4s", len(text), b"JSON") + text + content[20 + size :]
     path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunk)) + chunk)
     return path
+
+
+def test_faces_without_vertices_are_bad_data(tmp_path):
+    def change(header):
+        header["accessors"][header["meshes"][0]["primitives"][0]["attributes"]["POSITION"]]["count"] = 0
+
+    with pytest.raises(DataError, match="all vertices are in one point"):
+        load_appearance(textured(tmp_path / "a.glb", change))
 
 
 def moved(**values):

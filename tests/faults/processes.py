@@ -107,8 +107,9 @@ class Cluster:
         until(lambda: self.file.exists() and self.file.read_text())
         return started
 
-    def worker(self, *more: str, **kwargs: object) -> subprocess.Popen:
+    def worker(self, *more: str, resources: str = "train=1", **kwargs: object) -> subprocess.Popen:
         options = ("--scheduler-file", str(self.file), "--nthreads", "1", "--no-nanny", *more)
+        options += ("--resources", resources) if resources else ()
         return self.start("worker", *options, **kwargs)
 
     @property

@@ -91,10 +91,26 @@ def test_training_goes_where_it_may(resource, toy, drive, cluster):
     """The set's stage is made by the worker with the resource, though another is idle."""
     cluster.scheduler()
     for _ in range(3):
-        cluster.worker(T3D_TEST_PLACE="plain")
-    cluster.worker("--resources", f"{resource}=1", T3D_TEST_PLACE="strong")
+        cluster.worker(resources="", T3D_TEST_PLACE="plain")
+    cluster.worker(resources=f"{resource}=1", T3D_TEST_PLACE="strong")
     with Client(cluster.address) as client:
         client.wait_for_workers(4, timeout=60)
     assert drive(toy, 2, cluster.address).finish(120)[0] == 0
     (manifest,) = toy.work.glob("texts/total/_all/*/manifest.json")
     assert json.loads(manifest.read_text())["facts"]["place"] == "strong"
+
+
+def test_training_waits_for_a_worker_that_may(toy, naps, drive, cluster):
+    """It comes when all else is made; what is waited for is said, with the command that starts it."""
+    cluster.scheduler()
+    cluster.worker(resources="")
+    driver = drive(toy, 2, cluster.address)
+    until(lambda: len(list(toy.work.glob("texts/lengths/*/*/manifest.json"))) == 11)
+    time.sleep(2)
+    assert not driver.ended, driver.finish()
+    cluster.worker(T3D_TEST_PLACE="late")
+    status, said = driver.finish(120)
+    assert status == 0, said
+    assert f"training waits for one: dask worker {cluster.address} --nthreads 1 --resources train=1" in said
+    (manifest,) = toy.work.glob("texts/total/_all/*/manifest.json")
+    assert json.loads(manifest.read_text())["facts"]["place"] == "late"

@@ -248,6 +248,7 @@ def test_a_separate_scheduler_and_worker_make_the_same(toy, content, tmp_path):
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         options = ["--scheduler-file", str(file), "--nworkers", "1", "--nthreads", "2", "--no-dashboard"]
+        options += ["--resources", "train=1"]
         command = "from distributed.cli.dask_worker import main; main()"
         worker = subprocess.Popen([sys.executable, "-c", command, *options], env=environment)
         address = json.loads(file.read_text())["address"]

@@ -1,7 +1,10 @@
 """Digests of source files, remembered while size, time and inode stay."""
 
+import hashlib
 import os
 import time
+
+import pytest
 
 from t3d.pipeline.sources import FileIndex, file_digest
 
@@ -44,8 +47,10 @@ def test_a_fresh_file_is_not_remembered(tmp_path):
     assert index.digest(path) != before
 
 
-def test_a_torn_index_is_an_empty_one(tmp_path):
-    (tmp_path / "index.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", hashlib.sha256(b"").hexdigest()])
+def test_a_torn_index_is_an_empty_one(text, tmp_path):
+    """The second is the checksum of nothing, with nothing behind it."""
+    (tmp_path / "index.json").write_text(text)
     (tmp_path / "a").write_text("x")
     assert FileIndex(tmp_path / "index.json").digest(tmp_path / "a") == file_digest(tmp_path / "a")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from t3d.datasets import formats, meshes
-from t3d.datasets.formats import read_npz, write_json
+from t3d.datasets.formats import open_samples, read_npz, write_json, write_samples
 from t3d.datasets.given import take_surface, take_views
 from t3d.datasets.images import png
 from t3d.datasets.meshes import load_geometry
@@ -85,6 +85,14 @@ def test_a_mesh_placed_too_often_is_bad_data(tmp_path, monkeypatch):
         load_geometry(tmp_path / "many.glb")
 
 
+def test_a_later_part_of_a_glb_is_not_believed_either(tmp_path):
+    content = glb([TRIPLE])
+    place = content.index(b"BIN\0") - 4
+    (tmp_path / "a.glb").write_bytes(content[:place] + b"\xff" * 4 + content[place + 4 :])
+    with pytest.raises(DataError, match="promises 4294967295 bytes"):
+        load_geometry(tmp_path / "a.glb")
+
+
 def npz(header: tuple[int, ...], content: bytes = b"") -> bytes:
     array, file = io.BytesIO(), io.BytesIO()
     about = {"descr": "<f4", "fortran_order": False, "shape": header}
@@ -107,6 +115,24 @@ def test_an_absurd_array_is_bad_data(read, tmp_path, monkeypatch):
         read(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\x49"),  # to be read by version 7.3 only
+        (b"\0\0\0\0pos.npy", b"\0\0\0\x7fpos.npy"),  # said to begin far behind the end
+        (b"'shape': (4, 4)", b"'shape': ((4, 4"),
+    ],
+)
+def test_an_archive_that_cannot_be_is_bad_data(field, value, tmp_path):
+    write_samples(tmp_path / "a.npz", np.eye(4), -np.eye(4))
+    content = (tmp_path / "a.npz").read_bytes()
+    assert field in content
+    (tmp_path / "a.npz").write_bytes(content.replace(field, value))
+    for read in (open_samples, lambda path: read_npz(path, "pos")):
+        with pytest.raises(DataError):
+            read(tmp_path / "a.npz")
+
+
 def test_objects_in_an_array_file_are_bad_data(tmp_path):
     np.savez(tmp_path / "a.npz", pos=np.array([{"an": "object"}], dtype=object))
     with pytest.raises(DataError):
@@ -119,11 +145,13 @@ def test_an_absurd_point_cloud_is_bad_data(tmp_path):
         take_surface(tmp_path, tmp_path)
 
 
-def test_an_absurd_picture_is_bad_data(tmp_path):
+@pytest.mark.parametrize("side", [9_000, 30_000])
+def test_an_absurd_picture_is_bad_data(side, tmp_path):
+    """Pillow itself refuses the larger one."""
     (tmp_path / "easy").mkdir()
     (tmp_path / "out").mkdir()
     np.savez(tmp_path / "normalization.npz", offset=np.zeros(3), scale=1.0)
-    (tmp_path / "easy" / "00.png").write_bytes(png(9000, 9000, 8, 6, zlib.compress(bytes(100))))
+    (tmp_path / "easy" / "00.png").write_bytes(png(side, side, 8, 6, zlib.compress(bytes(100))))
     with pytest.raises(DataError, match="more than 64,000,000 pixels"):
         take_views(tmp_path, tmp_path / "out")
 
@@ -149,11 +177,22 @@ def test_a_pack_whose_index_lies_is_bad_data(change, tmp_path):
         pack.open_pack(tmp_path / "a")
 
 
-def test_json_that_nests_too_deep_is_bad_usage(tmp_path):
+def test_json_that_nests_too_deep_is_bad_usage_or_data_or_no_manifest(tmp_path):
+    from t3d.datasets.cameras import read_cameras
     from t3d.datasets.splits import category_ids
     from t3d.errors import UsageError
+    from t3d.pipeline.store import MANIFEST, Place, Store, read_manifest
 
     (tmp_path / "sofas_train.json").write_text("[" * 100_000)
     with pytest.raises(UsageError, match="not a readable JSON file"):
         category_ids(tmp_path / "sofas_train.json", "sofa")
+    with pytest.raises(DataError, match="no cameras in it"):
+        read_cameras(tmp_path / "sofas_train.json")
+    place = Place("sdf", "s", "v1", "0")
+    folder = Store(tmp_path).path(place)
+    folder.mkdir(parents=True)
+    for path in (folder / MANIFEST, folder.with_name(f"{folder.name}.failed.json")):
+        path.write_text("[" * 100_000)
+    assert read_manifest(folder) is None
+    assert Store(tmp_path).failure(place) is None
     write_json(tmp_path / "x.json", {})
