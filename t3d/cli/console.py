@@ -15,9 +15,9 @@ import click
 
 from t3d.datasets.virtual import original
 from t3d.errors import UsageError
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.store import Failure
+from t3d.pipeline.task import Outcome
 
 PLAIN_EVERY = 10.0
 """Seconds between plain progress lines of one node."""

@@ -24,13 +24,12 @@ from t3d.cli.project import (
 from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.graph import ItemId, Node
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan, Project, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.runs import RunLog, write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
-from t3d.pipeline.task import failures_of
+from t3d.pipeline.task import Outcome, failures_of
 
 _RUN_OPTIONS = (
     click.option(

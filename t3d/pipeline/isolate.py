@@ -16,9 +16,8 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from t3d.pipeline.machine import memory, sacrifice
-from t3d.pipeline.outcome import Known, Outcome
-from t3d.pipeline.store import Failure, Kind
-from t3d.pipeline.task import Report, Task, failed, make, place_of, preimage
+from t3d.pipeline.store import Kind
+from t3d.pipeline.task import Known, Outcome, Report, Task, make, record_failure
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 """By which libraries learn how many threads they may use; read when they are loaded."""
@@ -85,8 +84,7 @@ class Child:
             if STOPPING.is_set():
                 raise StoppedError from None
             kind, reason = guard.verdict or ("killed", self._last_words())
-            place = place_of(task, preimage(task, outcomes))
-            outcome = failed(task, outcomes, place, Failure(task.shape, task.stage, kind, reason))
+            outcome = record_failure(task, outcomes, kind, reason)
             seconds, host = time.monotonic() - started, socket.gethostname()
             return replace(outcome, seconds=seconds, memory=guard.memory, host=host)
         finally:

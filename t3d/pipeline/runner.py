@@ -16,10 +16,9 @@ from t3d.pipeline.cluster import start
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.isolate import STOPPING, Limits, child_of_this_thread, kill_children
 from t3d.pipeline.keys import seed_of
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.store import Failure
-from t3d.pipeline.task import Task, failures_of, look_up, make
+from t3d.pipeline.task import Outcome, Task, failures_of, look_up, make
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +114,7 @@ def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
     resource = _resource(client)
     futures: dict[ItemId, Any] = {}
     for task in plan.todo:
-        stage = plan.stage_of(task.id)
+        stage = task.declared
         upstream = task.upstream
         threads = None if stage.resource else max(1, cores() // max(1, execution.workers))
         futures[task.id] = client.submit(
@@ -147,10 +146,8 @@ def _perform(
     """One item in this worker thread's child; what is decided already starts none."""
     from distributed import get_worker
 
-    from t3d.pipeline.store import Store
-
     outcomes = dict(zip(upstream, results, strict=True))
-    found = look_up(task, outcomes, Store(task.root))
+    found = look_up(task, outcomes)
     if found:
         return found
     worker = get_worker()

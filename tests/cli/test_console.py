@@ -1,8 +1,8 @@
 """Counts, times and lines that people read."""
 
 from t3d.cli.console import Tally, duration, grouped, live_text, losses, size
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.store import Failure
+from t3d.pipeline.task import Outcome
 
 
 def test_a_tally_counts_and_estimates():
