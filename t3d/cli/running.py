@@ -22,9 +22,8 @@ from t3d.cli.project import (
     settings_of,
 )
 from t3d.datasets.virtual import original
-from t3d.errors import UsageError
 from t3d.pipeline.graph import ItemId, Node
-from t3d.pipeline.plan import Plan, Project, plan, reason
+from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.runs import RunLog, write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
@@ -134,13 +133,16 @@ def _text(value: Any) -> str:
 
 def make_target(name: str, options: Mapping[str, Any]) -> None:
     """Plan, run, and say how it went; leaves through the exit status of design §2."""
+    from t3d.pipeline.drawing import draw
+
     started = time.monotonic()
     settings = settings_of(options)
     announce(settings)
     project = project_of(settings)
     targets = project.graph.targets(name)
     if options["graph"]:
-        draw(project, targets, Path(options["graph"]))
+        draw(project.graph, targets, Path(options["graph"]))
+        say(options["graph"])
         return
     if options["force"] and not (options["dry_run"] or options["estimate"]):
         _remove(plan(project, targets), targets)
@@ -280,14 +282,3 @@ def _machine_readable(
         "artifacts": there,
         "failures": [one.record() for one in failures_of(outcomes.values())],
     }
-
-
-def draw(project: Project, targets: list[Node], path: Path) -> None:
-    """Write the graph of the targets as SVG."""
-    from t3d.pipeline.drawing import svg
-
-    try:
-        path.write_text(svg(project.graph, targets), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--graph {path}: {error.strerror}") from None
-    say(f"{path}")

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -110,11 +110,38 @@ class _Builder:
     index: FileIndex
 
     @cached_property
-    def nodes(self) -> dict[str, tuple[Node, dict[Need, list[Node]]]]:
-        """Nodes that may be needed, with what they read, by name."""
+    def nodes(self) -> dict[str, tuple[Node, dict[Need, list[Node]], dict[str, Any]]]:
+        """Nodes that may be needed, with what they read and what all their items are made from, by name."""
         graph = self.plan.project.graph
         split = graph.targets(SPLIT) if SPLIT in graph.stages else []
-        return {node.name: (node, graph.inputs(node)) for node in graph.order([*split, *self.plan.targets])}
+        order = graph.order([*split, *self.plan.targets])
+        return {node.name: (node, graph.inputs(node), self._image(node)) for node in order}
+
+    def _image(self, node: Node) -> dict[str, Any]:
+        project, stage = self.plan.project, node.stage
+        above = sorted({one.stage.name for one in project.graph.order([node])})
+        asked = {
+            "rng": ("seed", project.seed),
+            "train_seed": ("train_seed", project.train_seed),
+            "failures": ("failures", []),  # known when the inputs are
+            "ids": ("ids", list(project.catalogue.ids)),
+            "recipe": (
+                "recipe",
+                {**project.recipe, "stages": {name: plain(project.params[name]) for name in above}},
+            ),
+        }
+        try:
+            params = plain(project.params[stage.name], self.index.digest)
+        except OSError as error:
+            raise UsageError(f"{error.filename}: {error.strerror}") from None
+        return {
+            "schema": SCHEMA,
+            "stage": stage.name,
+            "version": stage.version,
+            "variant": node.variant,
+            "params": params,
+            **dict(asked[name] for name in stage.handed if name in asked),
+        }
 
     def consider(self, id_: ItemId) -> None:
         """Put an item into the plan, after those that it reads, and what is decided about it."""
@@ -123,8 +150,9 @@ class _Builder:
             return
         try:
             item = self._item(id_)
-        except DataError as error:
-            failure = Failure(id_[1], self.nodes[id_[0]][0].stage.name, "data", str(error))
+        except (DataError, OSError) as error:
+            text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            failure = Failure(id_[1], self.nodes[id_[0]][0].stage.name, "data", text)
             item = Outcome(*id_, "failed", failures=(failure,))
         if isinstance(item, Outcome):
             made.decided[id_] = item
@@ -147,31 +175,33 @@ class _Builder:
     def _item(self, id_: ItemId) -> Task | Outcome:
         """The task of an item; the outcome of one that is given and read where it stands."""
         project, shape = self.plan.project, id_[1]
-        node, inputs = self.nodes[id_[0]]
-        stage, params = node.stage, project.params[node.stage.name]
-        given = project.catalogue.given(shape, "-".join(filter(None, (stage.makes, node.variant))))
+        node, inputs, image = self.nodes[id_[0]]
+        given = project.catalogue.given(shape, "-".join(filter(None, (node.stage.makes, node.variant))))
         if given and not given.take:
-            digest = self._digests(given.folder.parent, [given.folder])[given.folder.name]
-            return Outcome(*id_, "kept", path=str(given.folder), digest=digest)
-        image = {"schema": SCHEMA, "stage": stage.name, "variant": node.variant, "shape": shape}
+            return Outcome(*id_, "kept", path=str(given.folder), digest=self.index.digest(given.folder))
         wires: dict[str, Wire] = {}
+        sources: dict[str, tuple[Path, dict[str, str]]] = {}
         if given:  # no parameter, version or seed has a part in it
-            sources = {GIVEN: (str(given.folder), self._digests(given.folder, files_below(given.folder)))}
-            image |= {"version": 0, "params": {}}
-        else:
-            made = {need: nodes for need, nodes in inputs.items() if nodes or need.variants}
-            wires = {need.name: self._wire(need, nodes, shape) for need, nodes in made.items()}
-            sources = {need.name: self._source(shape, need.name) for need in inputs if need not in made}
-            image |= {"version": stage.version, "params": plain(params, self._file_digest)}
-            image |= self._asked(node)
+            image = {name: image[name] for name in ("schema", "stage", "variant")} | {
+                "version": 0,
+                "params": {},
+            }
+            sources[GIVEN] = (given.folder, self._digests(given.folder, files_below(given.folder)))
+            inputs = {}
+        for need, nodes in inputs.items():
+            if nodes or need.variants:
+                wires[need.name] = self._wire(need, nodes, shape)
+            else:
+                source = project.catalogue.source(shape, need.name, self.index.memo)
+                sources[need.name] = (source.path, self._digests(source.path.parent, source.files))
         return Task(
             package=project.package,
             root=project.root,
-            stage=stage.name,
+            stage=node.stage.name,
             variant=node.variant,
             shape=shape,
-            params=params,
-            image={**image, "inputs": {role: files for role, (_, files) in sources.items()}},
+            params=project.params[node.stage.name],
+            image={**image, "shape": shape, "inputs": {role: files for role, (_, files) in sources.items()}},
             sources={role: path for role, (path, _) in sources.items()},
             wires=wires,
             allow_missing=project.allow_missing,
@@ -179,57 +209,19 @@ class _Builder:
             take=given.take if given else None,
         )
 
-    def _asked(self, node: Node) -> dict[str, Any]:
-        """What the stage asks for after its star and is part of its key."""
-        project, handed = self.plan.project, node.stage.handed
-        asked: dict[str, Any] = {}
-        if "rng" in handed:
-            asked["seed"] = project.seed
-        if "train_seed" in handed:
-            asked["train_seed"] = project.train_seed
-        if "failures" in handed:
-            asked["failures"] = []  # known when the inputs are
-        if "ids" in handed:
-            asked["ids"] = list(project.catalogue.ids)
-        if "recipe" in handed:
-            above = sorted({one.stage.name for one in project.graph.order([node])})
-            asked["recipe"] = {
-                **project.recipe,
-                "stages": {name: plain(project.params[name]) for name in above},
-            }
-        return asked
-
     def _wire(self, need: Need, nodes: list[Node], shape: str) -> Wire:
-        wires: dict[str, Wire] = {}
-        for node in nodes:
-            if need.parts is None:
-                wires[node.variant] = (node.name, shape if node.stage.per == "shape" else "")
-            else:
-                wires[node.variant] = {
-                    part: {one: (node.name, one) for one in ids}
-                    for part, ids in self.shapes(need.parts).items()
-                }
-        return wires if need.variants else next(iter(wires.values()))
-
-    def _source(self, shape: str, role: str) -> tuple[str, dict[str, str]]:
-        try:
-            source = self.plan.project.catalogue.source(shape, role, self.index.memo)
-        except OSError as error:
-            raise DataError(f"{error.filename}: {error.strerror}") from None
-        return str(source.path), self._digests(source.path.parent, source.files)
+        if need.variants:
+            one = replace(need, variants=False)
+            return {node.variant: self._wire(one, [node], shape) for node in nodes}
+        (node,) = nodes
+        if need.parts is None:
+            return (node.name, shape if node.stage.per == "shape" else "")
+        shapes = self.shapes(need.parts)
+        return {part: {one: (node.name, one) for one in ids} for part, ids in shapes.items()}
 
     def _digests(self, folder: Path, files: Iterable[Path]) -> dict[str, str]:
-        """Content of files by their path relative to a folder; DataError where one is gone."""
-        try:
-            return {os.path.relpath(file, folder): self.index.digest(file) for file in files}
-        except OSError as error:
-            raise DataError(f"{error.filename}: {error.strerror}") from None
-
-    def _file_digest(self, path: Path) -> str:
-        try:
-            return self.index.digest(path)
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}") from None
+        """Content of files by their path relative to a folder."""
+        return {os.path.relpath(file, folder): self.index.digest(file) for file in files}
 
 
 def reason(made: Plan, task: Task) -> str:

@@ -74,7 +74,7 @@ class Task:
     shape: str
     params: Any
     image: Mapping[str, Any]
-    sources: Mapping[str, str]
+    sources: Mapping[str, Path]
     wires: Mapping[str, Wire]
     allow_missing: bool
     retry_failed: bool
@@ -241,7 +241,7 @@ def _make(task: Task, outcomes: Known, image: Mapping[str, Any], threads: int, r
     started, clock = time.time(), time.monotonic()
     with store.draft() as out:
         if task.take:
-            facts = task.take(Path(task.sources[GIVEN]), out)
+            facts = task.take(task.sources[GIVEN], out)
         else:
             facts = _call_stage(task, outcomes, image, out, threads, report)
         manifest = {
@@ -283,7 +283,7 @@ def _call_stage(
     }
     facts = stage.function(
         **read,
-        **{role: Path(path) for role, path in task.sources.items()},
+        **task.sources,
         **{name: available[name] for name in stage.handed},
     )
     missing = [name for name in stage.files if not (out / name).exists()]
