@@ -25,7 +25,7 @@ from t3d.datasets.virtual import original
 from t3d.pipeline.graph import ItemId, Node
 from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
-from t3d.pipeline.runs import RunLog, write_run
+from t3d.pipeline.runs import recorded, write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
 from t3d.pipeline.task import Outcome, failures_of
@@ -155,7 +155,7 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
         estimate(planned, execution.workers)
         return
     outcomes = _watched(planned, execution, settings, options["quiet"])
-    path = write_run(planned, outcomes, settings.record())
+    path = write_run(planned, outcomes, settings.record(), finished=True)
     status = summarise(planned, outcomes, targets, options["max_failures"])
     seconds = time.monotonic() - started
     if not options["quiet"]:
@@ -172,9 +172,9 @@ def _watched(planned: Plan, execution: Execution, settings: Settings, quiet: boo
         return dict(planned.decided)
     with (
         watch_of(planned, execution.workers, quiet) as watch,
-        RunLog(planned, settings.record(), invocation(), watch) as log,
+        recorded(planned, settings.record(), watch) as record,
     ):
-        return run(planned, execution, log)
+        return run(planned, execution, record)
 
 
 def announce(settings: Settings) -> None:
