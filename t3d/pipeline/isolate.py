@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from t3d.pipeline.machine import memory, sacrifice
@@ -70,7 +69,7 @@ class Child:
         """
         if STOPPING.is_set():  # given up before it began: nobody would wait for it
             raise StoppedError
-        started, guard = time.monotonic(), _Guard(self, limits)
+        guard = _Guard(self, limits)
         try:
             self._pipe.send((task, outcomes))
             while True:
@@ -84,9 +83,7 @@ class Child:
             if STOPPING.is_set():
                 raise StoppedError from None
             kind, reason = guard.verdict or ("killed", self._last_words())
-            outcome = record_failure(task, outcomes, kind, reason)
-            seconds, host = time.monotonic() - started, socket.gethostname()
-            return replace(outcome, seconds=seconds, memory=guard.memory, host=host)
+            return record_failure(task, outcomes, kind, reason)
         finally:
             guard.end()
 
@@ -116,7 +113,6 @@ class _Guard:
 
     def __init__(self, child: Child, limits: Limits) -> None:
         self.verdict: tuple[Kind, str] | None = None
-        self.memory = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, args=(child, *limits), daemon=True)
         self._thread.start()
@@ -132,11 +128,9 @@ class _Guard:
         while not (self.verdict or self._over.wait(0.2)):
             now = time.monotonic()
             seconds, before = seconds + min(now - before, 1.0), now
-            resident, peak = memory(child.pid)
-            self.memory = max(self.memory, peak)
             if longest is not None and seconds > longest:
                 self.verdict = "timeout", f"took longer than {longest:g} s"
-            elif resident > most:
+            elif memory(child.pid)[0] > most:
                 self.verdict = "killed", f"used more than {most / 2**30:.1f} GiB of memory"
         if self.verdict:
             child.end()

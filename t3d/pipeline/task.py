@@ -33,10 +33,7 @@ Report = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item; `failures` are all those at or above it, its own included.
-
-    seconds, memory (the most bytes held at once), host: what it took, and where.
-    """
+    """What became of one item; `failures` are all those at or above it, its own included."""
 
     node: str
     shape: str
@@ -46,8 +43,6 @@ class Outcome:
     digest: str = ""
     failures: tuple[Failure, ...] = ()
     seconds: float = 0.0
-    memory: int = 0
-    host: str = ""
 
     @property
     def there(self) -> bool:
@@ -191,7 +186,7 @@ def make(task: Task, outcomes: Known, threads: int, report: Report) -> Outcome:
         logging.getLogger(__name__).debug("%s failed", task.id, exc_info=True)
         tail = "".join(traceback.format_exception(error))[-4000:]
         outcome = record_failure(task, outcomes, *classify(error), tail)
-    return replace(outcome, seconds=time.monotonic() - started, memory=memory()[1], host=socket.gethostname())
+    return replace(outcome, seconds=time.monotonic() - started)
 
 
 def record_failure(task: Task, outcomes: Known, kind: Kind, reason: str, detail: str = "") -> Outcome:
