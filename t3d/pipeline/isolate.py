@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 
 from t3d.pipeline.machine import memory, sacrifice
 from t3d.pipeline.store import Kind
-from t3d.pipeline.task import Known, Outcome, Report, Task, make, record_failure
+from t3d.pipeline.task import Item, Known, Outcome, Report, Task
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 """By which libraries learn how many threads they may use; read when they are loaded."""
@@ -83,7 +83,7 @@ class Child:
             if STOPPING.is_set():
                 raise StoppedError from None
             kind, reason = guard.verdict or ("killed", self._last_words())
-            return record_failure(task, outcomes, kind, reason)
+            return Item(task, outcomes).record_failure(kind, reason)
         finally:
             guard.end()
 
@@ -168,7 +168,7 @@ def serve(descriptor: int, parent: int) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             task, outcomes = pipe.recv()
-            outcome = make(task, outcomes, threads, lambda figures: pipe.send((False, figures)))
+            outcome = Item(task, outcomes).make(threads, lambda figures: pipe.send((False, figures)))
             pipe.send((True, outcome))
 
 

@@ -14,18 +14,7 @@ from t3d.pipeline.keys import differences, plain
 from t3d.pipeline.sources import Catalogue, FileIndex, files_below
 from t3d.pipeline.stage import Need
 from t3d.pipeline.store import Failure, Store, read_manifest
-from t3d.pipeline.task import (
-    GIVEN,
-    SCHEMA,
-    Outcome,
-    Task,
-    Wire,
-    blocked,
-    look_up,
-    make,
-    place_of,
-    preimage,
-)
+from t3d.pipeline.task import GIVEN, SCHEMA, Item, Outcome, Task, Wire
 
 SPLIT = "split"
 """The stage whose `split.json` names the parts of the set; a package without it has one part, ""."""
@@ -87,7 +76,7 @@ def plan(project: Project, targets: Sequence[Node]) -> Plan:
     builder = _Builder(made, index)
     if SPLIT in project.graph.stages:
         builder.consider((SPLIT, ""))
-        split = made.decided.get((SPLIT, "")) or make(made.tasks[SPLIT, ""], {}, 1, lambda _: None)
+        split = made.decided.get((SPLIT, "")) or Item(made.tasks[SPLIT, ""], {}).make(1, lambda _: None)
         if not split.there:
             raise UsageError(split.failures[-1].reason)
         content = json.loads((Path(split.path) / "split.json").read_text())
@@ -149,20 +138,21 @@ class _Builder:
         if id_ in made.tasks or id_ in made.decided:
             return
         try:
-            item = self._item(id_)
+            task = self._task(id_)
         except (DataError, OSError) as error:
             text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             failure = Failure(id_[1], self.nodes[id_[0]][0].stage.name, "data", text)
-            item = Outcome(*id_, "failed", failures=(failure,))
-        if isinstance(item, Outcome):
-            made.decided[id_] = item
+            task = Outcome(*id_, "failed", failures=(failure,))
+        if isinstance(task, Outcome):
+            made.decided[id_] = task
             return
-        for one in item.upstream:
+        for one in task.upstream:
             self.consider(one)
-        made.tasks[id_] = item
-        known = {one: made.decided[one] for one in item.upstream if one in made.decided}
-        complete = len(known) == len(set(item.upstream))  # else what a shape has lost it has lost
-        outcome = look_up(item, known) if complete else blocked(item, known)
+        made.tasks[id_] = task
+        known = {one: made.decided[one] for one in task.upstream if one in made.decided}
+        complete = len(known) == len(set(task.upstream))  # else what a shape has lost it has lost
+        item = Item(task, known)
+        outcome = item.look_up() if complete else item.blocked()
         if outcome:
             made.decided[id_] = outcome
 
@@ -172,7 +162,7 @@ class _Builder:
         names = parts if parts and "" not in there else there
         return {name: sorted(there[name]) for name in names if name in there}
 
-    def _item(self, id_: ItemId) -> Task | Outcome:
+    def _task(self, id_: ItemId) -> Task | Outcome:
         """The task of an item; the outcome of one that is given and read where it stands."""
         project, shape = self.plan.project, id_[1]
         node, inputs, image = self.nodes[id_[0]]
@@ -229,14 +219,14 @@ def reason(made: Plan, task: Task) -> str:
     waiting = sorted({name for name, shape in task.upstream if (name, shape) not in made.decided})
     if waiting:
         return f"after {', '.join(waiting)}"
-    store, image = made.project.store, preimage(task, made.decided)
-    failure = store.failure(place_of(task, image))
+    store, item = made.project.store, Item(task, made.decided)
+    failure = store.failure(item.place)
     if failure:
         return f"retried: {failure.kind}: {failure.reason}"
     manifests = [read_manifest(folder) for folder in store.folders(task.makes, task.shape)]
     images = [one["made_from"] for one in manifests if one and one["made_from"]["variant"] == task.variant]
     if not images:
         return "never made"
-    changed = min((list(differences(one, image)) for one in images), key=len)  # from the most similar
+    changed = min((list(differences(one, item.image)) for one in images), key=len)  # from the most similar
     more = [f"and {len(changed) - 6} more"] if len(changed) > 6 else []
     return "; ".join(changed[:6] + more) or "its folder was removed"

@@ -18,7 +18,7 @@ from t3d.pipeline.isolate import STOPPING, Limits, child_of_this_thread, kill_ch
 from t3d.pipeline.keys import seed_of
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.store import Failure
-from t3d.pipeline.task import Outcome, Task, failures_of, look_up, make
+from t3d.pipeline.task import Item, Outcome, Task, failures_of
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,7 @@ def cores() -> int:
 def _run_here(plan: Plan, watch: Watch) -> dict[ItemId, Outcome]:
     outcomes = dict(plan.decided)
     for task in plan.todo:
-        upstream = {id_: outcomes[id_] for id_ in task.upstream}
-        outcomes[task.id] = make(task, upstream, cores(), watch)
+        outcomes[task.id] = Item(task, outcomes).make(cores(), watch)
         watch(outcomes[task.id])
     return outcomes
 
@@ -138,7 +137,7 @@ def _perform(task: Task, results: list[Outcome], threads: int | None, limits: Li
     from distributed import get_worker
 
     outcomes = dict(zip(task.upstream, results, strict=True))
-    found = look_up(task, outcomes)
+    found = Item(task, outcomes).look_up()
     if found:
         return found
     worker = get_worker()

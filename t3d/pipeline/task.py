@@ -1,4 +1,4 @@
-"""One task: make one artifact, or find it, or record why not. Runs anywhere the store can be seen."""
+"""One item: make its artifact, or find it, or record why not. Runs anywhere the store can be seen."""
 
 import errno
 import logging
@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,99 +116,155 @@ def filled(wire: Wire, outcomes: Known, value: Callable[[Outcome], Any]) -> Any:
     return {name: filled(one, outcomes, value) for name, one in there.items()}
 
 
-def preimage(task: Task, outcomes: Known) -> dict[str, Any]:
-    """All that decides the artifact's bytes; its digest is the key."""
-    made = filled(task.wires, outcomes, lambda outcome: outcome.digest)
-    image = {**task.image, "inputs": {**made, **task.image["inputs"]}}
-    excluded = sorted({shape for name, shape in task.upstream if shape and not outcomes[name, shape].there})
-    if excluded and not task.shape:
-        image["excluded"] = excluded
-    if "failures" in image:
-        image["failures"] = [one.record() for one in failures_of(outcomes[id_] for id_ in task.upstream)]
-    return image
-
-
 def failures_of(outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
     """Every failure at or above some items, once each."""
     found = {(one.stage, one.shape): one for outcome in outcomes for one in outcome.failures}
     return tuple(found[name] for name in sorted(found))
 
 
-def place_of(task: Task, image: Mapping[str, Any]) -> Place:
-    """Where the artifact with this pre-image belongs."""
-    label = GIVEN if task.take else task.variant or f"v{image['version']}"
-    return Place(task.makes, task.shape, label, digest(image))
+@dataclass
+class Item:
+    """A task and the outcomes of all that it reads; some may lack as long as only `blocked` is asked."""
 
+    task: Task
+    known: Known
 
-def blocked(task: Task, known: Known) -> Outcome | None:
-    """The outcome of an item whose inputs are not there; None when it can be made. `known` may lack inputs.
+    @cached_property
+    def above(self) -> list[Outcome]:
+        """The known outcomes of what it reads."""
+        return [self.known[id_] for id_ in self.task.upstream if id_ in self.known]
 
-    A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
-    accidents (which a further run may bring back) unless missing ones are allowed.
-    """
-    above = [known[id_] for id_ in task.upstream if id_ in known]
-    lost = [one for one in above if not one.there]
-    if not task.shape:
-        accidents = any(failure.kind != "data" for one in lost for failure in one.failures)
-        stopped = (accidents and not task.allow_missing) or any(not one.shape for one in lost)
-    else:
+    @cached_property
+    def image(self) -> dict[str, Any]:
+        """All that decides the artifact's bytes; its digest is the key."""
+        task = self.task
+        made = filled(task.wires, self.known, lambda outcome: outcome.digest)
+        image = {**task.image, "inputs": {**made, **task.image["inputs"]}}
+        excluded = sorted({one.shape for one in self.above if one.shape and not one.there})
+        if excluded and not task.shape:
+            image["excluded"] = excluded
+        if "failures" in image:
+            image["failures"] = [one.record() for one in failures_of(self.above)]
+        return image
+
+    @cached_property
+    def place(self) -> Place:
+        """Where the artifact belongs."""
+        label = GIVEN if self.task.take else self.task.variant or f"v{self.image['version']}"
+        return Place(self.task.makes, self.task.shape, label, digest(self.image))
+
+    @property
+    def store(self) -> Store:
+        """Where artifacts are."""
+        return Store(self.task.root)
+
+    def blocked(self) -> Outcome | None:
+        """The outcome where inputs are not there; None when it can be made.
+
+        A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
+        accidents (which a further run may bring back) unless missing ones are allowed.
+        """
+        lost = [one for one in self.above if not one.there]
         stopped = bool(lost)
-    return Outcome(*task.id, "blocked", failures=failures_of(above)) if stopped else None
+        if not self.task.shape:
+            accidents = any(failure.kind != "data" for one in lost for failure in one.failures)
+            stopped = any(not one.shape for one in lost) or (accidents and not self.task.allow_missing)
+        return Outcome(*self.task.id, "blocked", failures=failures_of(self.above)) if stopped else None
 
+    def look_up(self) -> Outcome | None:
+        """What is already decided: a kept artifact, a standing failure, a blocked item; else None."""
+        stopped = self.blocked()
+        if stopped:
+            return stopped
+        manifest = self.store.manifest(self.place)
+        if manifest is not None:
+            return self._there("kept", manifest)
+        failure = self.store.failure(self.place)
+        stands = failure and failure.kind == "data" and self.task.shape and not self.task.retry_failed
+        return self._failed(failure) if failure and stands else None
 
-def look_up(task: Task, outcomes: Known) -> Outcome | None:
-    """What is already decided: a kept artifact, a standing failure, a blocked item; else None."""
-    stopped = blocked(task, outcomes)
-    if stopped:
-        return stopped
-    store, place = Store(task.root), place_of(task, preimage(task, outcomes))
-    manifest = store.manifest(place)
-    if manifest is not None:
-        return _there(task, outcomes, place, manifest["digest"], "kept")
-    failure = store.failure(place)
-    if failure and failure.kind == "data" and task.shape and not task.retry_failed:
-        return _failed(task, outcomes, place, failure)
-    return None
+    def make(self, threads: int, report: Report) -> Outcome:
+        """Find the artifact or make it; a failure of the stage is a recorded outcome."""
+        found = self.look_up()
+        if found:
+            return found
+        started = time.monotonic()
+        forget_peak()
+        try:
+            with self.store.lock(self.place):
+                # another run may have been quicker
+                outcome = self.look_up() or self._make(threads, report)
+        except Exception as error:
+            logging.getLogger(__name__).debug("%s failed", self.task.id, exc_info=True)
+            tail = "".join(traceback.format_exception(error))[-4000:]
+            outcome = self.record_failure(*classify(error), tail)
+        return replace(outcome, seconds=time.monotonic() - started)
 
+    def record_failure(self, kind: Kind, reason: str, detail: str = "") -> Outcome:
+        """Record a failure; a store that takes no record is itself the failure shown."""
+        task = self.task
+        failure = Failure(task.shape, task.stage, kind, reason, detail)
+        try:
+            self.store.record_failure(self.place, failure)
+        except OSError as error:
+            failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
+        return self._failed(failure)
 
-def make(task: Task, outcomes: Known, threads: int, report: Report) -> Outcome:
-    """Find the artifact or make it; a failure of the stage is a recorded outcome."""
-    found = look_up(task, outcomes)
-    if found:
-        return found
-    started = time.monotonic()
-    forget_peak()
-    image = preimage(task, outcomes)
-    try:
-        with Store(task.root).lock(place_of(task, image)):
-            # another run may have been quicker
-            outcome = look_up(task, outcomes) or _make(task, outcomes, image, threads, report)
-    except Exception as error:
-        logging.getLogger(__name__).debug("%s failed", task.id, exc_info=True)
-        tail = "".join(traceback.format_exception(error))[-4000:]
-        outcome = record_failure(task, outcomes, *classify(error), tail)
-    return replace(outcome, seconds=time.monotonic() - started)
+    def _failed(self, failure: Failure) -> Outcome:
+        return Outcome(*self.task.id, "failed", self.place, failures=(*failures_of(self.above), failure))
 
+    def _there(self, state: State, manifest: Mapping[str, Any]) -> Outcome:
+        path, above = str(self.store.path(self.place)), failures_of(self.above)
+        return Outcome(*self.task.id, state, self.place, path, manifest["digest"], above)
 
-def record_failure(task: Task, outcomes: Known, kind: Kind, reason: str, detail: str = "") -> Outcome:
-    """Record a failure; a store that takes no record is itself the failure shown."""
-    failure = Failure(task.shape, task.stage, kind, reason, detail)
-    place = place_of(task, preimage(task, outcomes))
-    try:
-        Store(task.root).record_failure(place, failure)
-    except OSError as error:
-        failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
-    return _failed(task, outcomes, place, failure)
+    def _make(self, threads: int, report: Report) -> Outcome:
+        task, store = self.task, self.store
+        started, clock = time.time(), time.monotonic()
+        with store.draft() as out:
+            if task.take:
+                facts = task.take(task.sources[GIVEN], out)
+            else:
+                facts = self._call_stage(out, threads, report)
+            manifest = {
+                "key": self.place.key,
+                "made_from": self.image,
+                "facts": dict(facts),
+                "seconds": round(time.monotonic() - clock, 3),
+                "memory": memory()[1],
+                "started": started,
+                "host": socket.gethostname(),
+                "versions": versions(),
+            }
+            published = store.publish(out, self.place, manifest)
+        shutil.rmtree(store.scratch(self.place), ignore_errors=True)
+        return self._there("made", published)
 
+    def _call_stage(self, out: Path, threads: int, report: Report) -> Facts:
+        """Call the stage with folders and source files before its star, and what it asks for after it."""
+        import numpy as np
 
-def _failed(task: Task, outcomes: Known, place: Place, failure: Failure) -> Outcome:
-    above = failures_of(outcomes[id_] for id_ in task.upstream)
-    return Outcome(*task.id, "failed", place, failures=(*above, failure))
+        def progress(done: float, total: float, **figures: Any) -> None:
+            report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
 
-
-def _there(task: Task, outcomes: Known, place: Place, content: str, state: State) -> Outcome:
-    above = failures_of(outcomes[id_] for id_ in task.upstream)
-    return Outcome(*task.id, state, place, str(Store(task.root).path(place)), content, above)
+        task, stage, scratch = self.task, self.task.declared, self.store.scratch(self.place)
+        if "scratch" in stage.handed:
+            scratch.mkdir(parents=True, exist_ok=True)
+        folders = filled(task.wires, self.known, lambda outcome: Path(outcome.path))
+        available = {
+            **self.image,  # with the train_seed, ids, recipe and failures that the stage asks for
+            "out": out,
+            "params": task.params,
+            "rng": np.random.default_rng(seed_of(self.image.get("seed", 0), task.stage, task.shape)),
+            "scratch": scratch,
+            "progress": progress,
+            "threads": threads,
+        }
+        facts = stage.function(**folders, **task.sources, **{name: available[name] for name in stage.handed})
+        missing = [name for name in stage.files if not (out / name).exists()]
+        if missing:
+            fault = f"stage {stage.name} did not write {', '.join(missing)}"
+            raise DataError(f"{fault}; this is a fault of the stage")
+        return facts or {}
 
 
 _MACHINE = frozenset(
@@ -229,61 +286,3 @@ def classify(error: BaseException) -> tuple[Kind, str]:
     if isinstance(error, UsageError):  # of this machine or these settings, not of the shape: retried
         return "infra", reason
     return "data", reason if isinstance(error, T3dError) else f"{type(error).__name__}: {reason}"
-
-
-def _make(task: Task, outcomes: Known, image: Mapping[str, Any], threads: int, report: Report) -> Outcome:
-    store, place = Store(task.root), place_of(task, image)
-    started, clock = time.time(), time.monotonic()
-    with store.draft() as out:
-        if task.take:
-            facts = task.take(task.sources[GIVEN], out)
-        else:
-            facts = _call_stage(task, outcomes, image, out, threads, report)
-        manifest = {
-            "key": place.key,
-            "made_from": image,
-            "facts": dict(facts),
-            "seconds": round(time.monotonic() - clock, 3),
-            "memory": memory()[1],
-            "started": started,
-            "host": socket.gethostname(),
-            "versions": versions(),
-        }
-        published = store.publish(out, place, manifest)
-    shutil.rmtree(store.scratch(place), ignore_errors=True)
-    return _there(task, outcomes, place, published["digest"], "made")
-
-
-def _call_stage(
-    task: Task, outcomes: Known, image: Mapping[str, Any], out: Path, threads: int, report: Report
-) -> Facts:
-    """Call the stage with what stands before its star, folders and source files, and what stands after it."""
-    import numpy as np
-
-    def progress(done: float, total: float, **figures: Any) -> None:
-        report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
-
-    stage, scratch = task.declared, Store(task.root).scratch(place_of(task, image))
-    if "scratch" in stage.handed:
-        scratch.mkdir(parents=True, exist_ok=True)
-    read = filled(task.wires, outcomes, lambda outcome: Path(outcome.path))
-    available = {
-        **image,  # with the train_seed, ids, recipe and failures that the stage asks for
-        "out": out,
-        "params": task.params,
-        "rng": np.random.default_rng(seed_of(image.get("seed", 0), task.stage, task.shape)),
-        "scratch": scratch,
-        "progress": progress,
-        "threads": threads,
-    }
-    facts = stage.function(
-        **read,
-        **task.sources,
-        **{name: available[name] for name in stage.handed},
-    )
-    missing = [name for name in stage.files if not (out / name).exists()]
-    if missing:
-        raise DataError(
-            f"stage {stage.name} did not write {', '.join(missing)}; this is a fault of the stage"
-        )
-    return facts or {}
