@@ -100,37 +100,29 @@ class _Builder:
 
     @cached_property
     def nodes(self) -> dict[str, tuple[Node, dict[Need, list[Node]], dict[str, Any]]]:
-        """Nodes that may be needed, with what they read and what all their items are made from, by name."""
+        """Nodes that may be needed, by name: with what they read, and what all their items are made from."""
         graph = self.plan.project.graph
         split = graph.targets(SPLIT) if SPLIT in graph.stages else []
         order = graph.order([*split, *self.plan.targets])
-        return {node.name: (node, graph.inputs(node), self._image(node)) for node in order}
+        return {node.name: (node, graph.inputs(node), self._made_from(node)) for node in order}
 
-    def _image(self, node: Node) -> dict[str, Any]:
+    def _made_from(self, node: Node) -> dict[str, Any]:
         project, stage = self.plan.project, node.stage
         above = sorted({one.stage.name for one in project.graph.order([node])})
-        asked = {
-            "rng": ("seed", project.seed),
-            "train_seed": ("train_seed", project.train_seed),
-            "failures": ("failures", []),  # known when the inputs are
-            "ids": ("ids", list(project.catalogue.ids)),
-            "recipe": (
-                "recipe",
-                {**project.recipe, "stages": {name: plain(project.params[name]) for name in above}},
-            ),
+        values = {
+            "seed": project.seed,
+            "train_seed": project.train_seed,
+            "failures": [],  # known when the inputs are
+            "ids": list(project.catalogue.ids),
+            "recipe": {**project.recipe, "stages": {name: plain(project.params[name]) for name in above}},
         }
         try:
             params = plain(project.params[stage.name], self.index.digest)
         except OSError as error:
             raise UsageError(f"{error.filename}: {error.strerror}") from None
-        return {
-            "schema": SCHEMA,
-            "stage": stage.name,
-            "version": stage.version,
-            "variant": node.variant,
-            "params": params,
-            **dict(asked[name] for name in stage.handed if name in asked),
-        }
+        asked = {"seed" if name == "rng" else name for name in stage.handed}
+        facts = {name: value for name, value in values.items() if name in asked}
+        return {"version": stage.version, "params": params, **facts}
 
     def consider(self, id_: ItemId) -> None:
         """Put an item into the plan, after those that it reads, and what is decided about it."""
@@ -165,25 +157,22 @@ class _Builder:
     def _task(self, id_: ItemId) -> Task | Outcome:
         """The task of an item; the outcome of one that is given and read where it stands."""
         project, shape = self.plan.project, id_[1]
-        node, inputs, image = self.nodes[id_[0]]
+        node, inputs, facts = self.nodes[id_[0]]
         given = project.catalogue.given(shape, "-".join(filter(None, (node.stage.makes, node.variant))))
         if given and not given.take:
             return Outcome(*id_, "kept", path=str(given.folder), digest=self.index.digest(given.folder))
         wires: dict[str, Wire] = {}
         sources: dict[str, tuple[Path, dict[str, str]]] = {}
         if given:  # no parameter, version or seed has a part in it
-            image = {name: image[name] for name in ("schema", "stage", "variant")} | {
-                "version": 0,
-                "params": {},
-            }
             sources[GIVEN] = (given.folder, self._digests(given.folder, files_below(given.folder)))
-            inputs = {}
+            inputs, facts = {}, {"version": 0, "params": {}}
         for need, nodes in inputs.items():
             if nodes or need.variants:
                 wires[need.name] = self._wire(need, nodes, shape)
             else:
                 source = project.catalogue.source(shape, need.name, self.index.memo)
                 sources[need.name] = (source.path, self._digests(source.path.parent, source.files))
+        image = {"schema": SCHEMA, "stage": node.stage.name, "variant": node.variant, "shape": shape, **facts}
         return Task(
             package=project.package,
             root=project.root,
@@ -191,7 +180,7 @@ class _Builder:
             variant=node.variant,
             shape=shape,
             params=project.params[node.stage.name],
-            image={**image, "shape": shape, "inputs": {role: files for role, (_, files) in sources.items()}},
+            image={**image, "inputs": {role: files for role, (_, files) in sources.items()}},
             sources={role: path for role, (path, _) in sources.items()},
             wires=wires,
             allow_missing=project.allow_missing,
