@@ -34,7 +34,7 @@ SECTIONS = {
         "import": "Others' data and trained networks for t3d.",
     },
     "Store": {
-        "status": "What is made, missing or failed; --watch looks again.",
+        "status": "What is made, missing or failed; --watch follows a run.",
         "why": "Why artifacts are kept, or would be made anew.",
         "path": "Where a stage's artifacts are.",
         "verify": "Whether every file is as it was written.",

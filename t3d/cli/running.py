@@ -26,7 +26,7 @@ from t3d.datasets.virtual import original
 from t3d.pipeline.graph import ItemId, Node
 from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
-from t3d.pipeline.runs import recorded, write_run
+from t3d.pipeline.runs import RunLog, write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
 from t3d.pipeline.task import Outcome, State, failures_of
@@ -152,7 +152,7 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
         estimate(planned, execution.workers)
         return
     outcomes = _watched(planned, execution, settings, options["quiet"])
-    path = write_run(planned, outcomes, settings.record(), finished=True)
+    path = write_run(planned, outcomes, settings.record())
     status = summarise(planned, outcomes, targets, options["max_failures"])
     seconds = time.monotonic() - started
     if not options["quiet"]:
@@ -170,9 +170,9 @@ def _watched(planned: Plan, execution: Execution, settings: Settings, quiet: boo
         return dict(planned.decided)
     with (
         watch_of(planned, execution.workers, quiet) as watch,
-        recorded(planned, settings.record(), watch) as record,
+        RunLog(planned, settings.record(), invocation(), watch) as log,
     ):
-        return run(planned, execution, record)
+        return run(planned, execution, log)
 
 
 def execution_of(options: Mapping[str, Any], usual: int) -> Execution:

@@ -1,7 +1,6 @@
 """Commands that look at the store: status, why, path, verify, clean."""
 
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,18 @@ import click
 from t3d.cli.console import grouped, say, size
 from t3d.cli.project import Settings, project_of, project_options, settings_of
 from t3d.cli.running import explain
+from t3d.cli.watching import follow
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan, plan, reason
-from t3d.pipeline.runs import SAVE_EVERY, latest_run, named
-from t3d.pipeline.store import MANIFEST, Store, damage, read_manifest, shape_of
+from t3d.pipeline.runs import latest_run, named
+from t3d.pipeline.store import Store, damage, read_manifest, shape_of
 
 
 def planned(options: Mapping[str, Any], target: str) -> Plan:
     """The plan of the latest run's settings, changed by the options given now."""
     first = settings_of(options)
     try:
-        earlier = latest_run(root_of(first), finished=False)["settings"]
+        earlier = latest_run(root_of(first))["settings"]
     except UsageError:
         earlier = {}
     settings = settings_of(options, {**earlier, "work": first.work})
@@ -30,18 +30,14 @@ def planned(options: Mapping[str, Any], target: str) -> Plan:
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Again every ten seconds, until nothing is left to be made.")
+@click.option("--watch", is_flag=True, help="Follow the latest run: counts, failures, what is slow.")
 @project_options
 def status(watch: bool, **options: Any) -> None:
     """What of the latest run's settings is made, missing or failed, stage by stage."""
-    while True:
-        made = planned(options, "report")
-        if watch:
-            click.clear()
-        explain(made)
-        if not (watch and made.todo):
-            return
-        time.sleep(10)
+    if watch:
+        follow(root_of(settings_of(options)))
+    else:
+        explain(planned(options, "report"))
 
 
 @click.command()
@@ -108,14 +104,10 @@ def verify(remove: bool, **options: Any) -> None:
 @click.option("--all", "everything", is_flag=True, help="The whole category, not only what no run names.")
 @project_options
 def clean(yes: bool, everything: bool, **options: Any) -> None:
-    """Remove artifacts that no run file names, but for those of the last minute, and what dead runs left."""
+    """Remove artifacts that no run file or log names, and what dead runs left behind."""
     store = _store(options)
-    found = list(_artifacts(store.root))
-    if not everything:
-        used = named(store.root)
-        found = [
-            one for one in found if one.relative_to(store.root).as_posix() not in used and not _fresh(one)
-        ]
+    used = set() if everything else named(store.root)
+    found = [one for one in _artifacts(store.root) if one.relative_to(store.root).as_posix() not in used]
     total = sum(
         one["bytes"] for folder in found for one in (read_manifest(folder) or {"files": {}})["files"].values()
     )
@@ -144,12 +136,6 @@ def _store(options: Mapping[str, Any]) -> Store:
     if not root.is_dir():
         raise UsageError(f"{root}: no store here; name it with --work and --category")
     return Store(root)
-
-
-def _fresh(folder: Path) -> bool:
-    """Whether an artifact is so new that a run which goes on may not have named it yet."""
-    path = folder / MANIFEST
-    return path.exists() and time.time() - path.stat().st_mtime < 2 * SAVE_EVERY
 
 
 def _artifacts(root: Path) -> Iterator[Path]:

@@ -1,13 +1,25 @@
 """Run files: what a run was asked, and where everything it made is. The latest is the default elsewhere.
 
-They are written when a run begins, every `SAVE_EVERY` seconds while it goes on, and when it ends.
+Beside each stands its log, `<name>.jsonl`, a JSON object per line, written as things happen and continued by
+later runs of the same settings:
+
+    start   command, folder it was given in, host, items per stage
+    item    what became of one: stage, shape, state, seconds, memory (peak bytes), host, folder or failures
+    live    what a stage reports of itself, now and then
+    end     how the run ended
+
+Every line has `time` (seconds since 1970) and `run`, which tells apart runs that write at once.
 """
 
 import contextlib
+import fcntl
 import json
 import os
+import socket
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,92 +27,180 @@ from t3d.errors import UsageError
 from t3d.pipeline.keys import digest
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.runner import Watch
-from t3d.pipeline.store import Place
+from t3d.pipeline.store import Failure, Place
 from t3d.pipeline.task import Outcome, failures_of
 
-SAVE_EVERY = 30.0
-"""Seconds after which the run file of a run that goes on is written again."""
+LIVE_EVERY = 10.0
+"""Seconds between live lines of one stage."""
 
 
-@contextlib.contextmanager
-def recorded(plan: Plan, settings: Mapping[str, Any], watch: Watch) -> Iterator[Watch]:
-    """A watch that passes news on and keeps the run file up to date, also where the run is interrupted."""
-    outcomes = dict(plan.decided)
-    written = -SAVE_EVERY
-
-    def save() -> None:
-        nonlocal written
-        if time.monotonic() - written >= SAVE_EVERY:
-            with contextlib.suppress(OSError):  # the run goes on, and says itself when nothing can be written
-                write_run(plan, outcomes, settings)
-            written = time.monotonic()
-
-    def take(news: Outcome | Mapping[str, Any]) -> None:
-        if isinstance(news, Outcome):
-            outcomes[news.node, news.shape] = news
-            save()
-        watch(news)
-
-    save()
-    try:
-        yield take
-    finally:
-        written = -SAVE_EVERY
-        save()
-
-
-def write_run(
-    plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any], finished: bool = False
-) -> Path:
-    """Write `runs/<preset>-<digest>.json`: settings, parts, and each artifact's folder by node and shape.
-
-    finished: whether the run came to its end; until then, `latest_run` prefers others.
-    """
-    root, store = plan.project.root, plan.project.store
-    path = root / "runs" / f"{settings['preset']}-{digest(settings)[:8]}.json"
-    with store.lock(Place("runs", "", "", path.stem)):  # another run may add to it as well
-        earlier = json.loads(path.read_text()) if path.exists() else {}
-        artifacts: dict[str, dict[str, str]] = earlier.get("artifacts", {})
-        for (node, shape), outcome in outcomes.items():
-            if outcome.there:
-                folder = Path(outcome.path)  # one that is read where it stands keeps its own name
-                below = folder.relative_to(root) if folder.is_relative_to(root) else folder
-                artifacts.setdefault(node, {})[shape] = below.as_posix()
-        record = {
-            "settings": dict(settings),
-            "parts": {name: list(ids) for name, ids in plan.parts.items()},
-            "artifacts": artifacts,
-            "failures": [one.record() for one in failures_of(outcomes.values())],
-            "finished": time.time() if finished else earlier.get("finished"),
-        }
-        latest = max((one.stat().st_mtime_ns for one in path.parent.glob("*.json")), default=0)
-        store.write(path, json.dumps(record, indent=1, sort_keys=True))
-        if path.stat().st_mtime_ns <= latest:  # the clock went back, and yet this is the latest
-            os.utime(path, ns=(latest + 1, latest + 1))
+def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> Path:
+    """Write `runs/<preset>-<digest>.json`: settings, parts, and each artifact's folder by node and shape."""
+    path = _path(plan.project.root, settings)
+    with plan.project.store.lock(Place("runs", "", "", path.stem)):  # another run may add to it as well
+        _add(path, plan, outcomes, settings)
     return path
 
 
-def latest_run(root: Path, made: str = "", finished: bool = True) -> dict[str, Any]:
+def _add(path: Path, plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> None:
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    artifacts: dict[str, dict[str, str]] = earlier.get("artifacts", {})
+    for (node, shape), outcome in outcomes.items():
+        if outcome.there:
+            artifacts.setdefault(node, {})[shape] = _below(plan.project.root, outcome)
+    record = {
+        "settings": dict(settings),
+        "parts": {name: list(ids) for name, ids in plan.parts.items()},
+        "artifacts": artifacts,
+        "failures": [one.record() for one in failures_of(outcomes.values())],
+        "finished": time.time(),
+    }
+    latest = max((one.stat().st_mtime_ns for one in path.parent.glob("*.json")), default=0)
+    plan.project.store.write(path, json.dumps(record, indent=1, sort_keys=True))
+    if path.stat().st_mtime_ns <= latest:  # the clock went back, and yet this is the latest
+        os.utime(path, ns=(latest + 1, latest + 1))
+
+
+def latest_run(root: Path, made: str = "") -> dict[str, Any]:
     """The newest run file of a category's store; raises UsageError when there is none.
 
-    made: how the name of some node begins of which the run has an artifact. finished: only of runs that came
-    to their end.
+    made: how the name of some node begins of which the run has an artifact.
     """
-    for record in _records(root):
-        named = any(name.startswith(made) for name in record["artifacts"])
-        if (record["finished"] or not finished) and (named or not made):
+    for path in reversed(_by_age(root, "*.json")):
+        record: dict[str, Any] = json.loads(path.read_text())
+        if not made or any(name.startswith(made) for name in record["artifacts"]):
             return record
     what = f"no run here yet that made a {made}" if made else "no run here yet"
     raise UsageError(f"{root}: {what}; start one with `t3d run`")
 
 
+class RunLog:
+    """Writes the log of a run; no failure to write stops the run. While it is open, the file is locked."""
+
+    def __init__(
+        self, plan: Plan, settings: Mapping[str, Any], command: str, watch: Watch = lambda news: None
+    ) -> None:
+        self._plan, self._command, self._watch = plan, command, watch
+        self._path = _path(plan.project.root, settings).with_suffix(".jsonl")
+        self._run = uuid.uuid4().hex[:8]
+        self._said: dict[str, float] = {}
+        self._stack = contextlib.ExitStack()
+        self._file: Any = None
+
+    def __enter__(self) -> "RunLog":
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._stack.enter_context(self._path.open("a+b", buffering=0))
+            fcntl.flock(self._file, fcntl.LOCK_SH)
+        decided = self._plan.decided
+        totals = Counter(node for node, _ in {**self._plan.tasks, **decided})
+        kept = Counter(one.node for one in decided.values() if one.there)
+        place = {"folder": os.getcwd(), "host": socket.gethostname(), "pid": os.getpid()}
+        self._write("start", command=self._command, totals=totals, kept=kept, **place)
+        for outcome in decided.values():
+            if not outcome.there:
+                self._item(outcome)
+        return self
+
+    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
+        """Take down an outcome, or live figures, and pass them on."""
+        if isinstance(news, Outcome):
+            self._item(news)
+        elif time.monotonic() - self._said.get(news["node"], -LIVE_EVERY) >= LIVE_EVERY:
+            self._said[news["node"]] = time.monotonic()
+            self._write("live", **news)
+        self._watch(news)
+
+    def _item(self, news: Outcome) -> None:
+        facts: dict[str, Any] = {"stage": news.node, "shape": news.shape, "state": news.state}
+        facts |= {"seconds": round(news.seconds, 3), "memory": news.memory, "host": news.host}
+        if news.there:
+            facts["path"] = _below(self._plan.project.root, news)
+        else:
+            facts["failures"] = [one.record() for one in news.failures]
+        self._write("item", **facts)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._write("end", how=kind.__name__ if kind else "finished")
+        self._stack.close()
+
+    def _write(self, event: str, **facts: Any) -> None:
+        line = json.dumps({"event": event, "run": self._run, "time": round(time.time(), 3), **facts})
+        before = "\n" if event == "start" else ""  # a run that was killed may have left half a line
+        if self._file:
+            with contextlib.suppress(OSError):
+                self._file.write(f"{before}{line}\n".encode())
+
+
+def latest_log(root: Path) -> Path:
+    """The log written to last; raises UsageError when there is none."""
+    paths = _by_age(root, "*.jsonl")
+    if not paths:
+        raise UsageError(f"{root}: no run here yet; start one with `t3d run`")
+    return paths[-1]
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Lines of the run that was started last."""
+    lines = _lines(path)
+    run = next((line["run"] for line in reversed(lines) if line["event"] == "start"), "")
+    return [line for line in lines if line["run"] == run]
+
+
+def outcome_of(line: Mapping[str, Any]) -> Outcome:
+    """The outcome that an item's line tells of."""
+    failures = tuple(Failure(**one) for one in line.get("failures", ()))
+    known = {name: line[name] for name in ("seconds", "memory", "host")}
+    return Outcome(
+        line["stage"], line["shape"], line["state"], None, line.get("path", ""), "", failures, **known
+    )
+
+
+def is_written(path: Path) -> bool:
+    """Whether a run is writing the log now."""
+    with path.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def named(root: Path) -> set[str]:
-    """Folders below the root that runs have made or kept, whether or not they came to their end."""
-    by_node = [artifacts for record in _records(root) for artifacts in record["artifacts"].values()]
-    return {folder for artifacts in by_node for folder in artifacts.values()}
+    """Folders below the root of what finished runs made or kept, and of what later ones have made so far."""
+    paths: set[str] = set()
+    for path in (root / "runs").glob("*.json"):
+        for artifacts in json.loads(path.read_text())["artifacts"].values():
+            paths |= set(artifacts.values())
+    for path in (root / "runs").glob("*.jsonl"):
+        runs: dict[str, set[str]] = {}
+        for line in _lines(path):
+            if "path" in line:
+                runs.setdefault(line["run"], set()).add(line["path"])
+            if line.get("how") == "finished":  # its run file tells: of this and of those that began before
+                runs = dict(list(runs.items())[[*runs, line["run"]].index(line["run"]) + 1 :])
+        paths = paths.union(*runs.values())
+    return paths
 
 
-def _records(root: Path) -> Iterator[dict[str, Any]]:
-    """Run files, the latest first."""
-    for path in sorted((root / "runs").glob("*.json"), key=lambda path: -path.stat().st_mtime_ns):
-        yield json.loads(path.read_text())
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """Lines of a log; half a line, which a killed run may leave, is none."""
+    lines = []
+    for text in path.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(text))
+    return lines
+
+
+def _path(root: Path, settings: Mapping[str, Any]) -> Path:
+    return root / "runs" / f"{settings['preset']}-{digest(settings)[:8]}.json"
+
+
+def _below(root: Path, outcome: Outcome) -> str:
+    """A folder by its name below the root; one that was given and is read where it stands keeps its own."""
+    folder = Path(outcome.path)
+    return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
+
+
+def _by_age(root: Path, pattern: str) -> list[Path]:
+    return sorted((root / "runs").glob(pattern), key=lambda path: path.stat().st_mtime_ns)
