@@ -42,26 +42,15 @@ def show_log(debug: bool) -> None:
     log.setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-class Watch:
-    """Counts what a run makes and what it says of itself, by node; shows nothing."""
+class Tally:
+    """Counts what a run makes and what it says of itself, by node."""
 
-    def __init__(self, plan: Plan, workers: int = 1) -> None:
+    def __init__(self, totals: Mapping[str, int], workers: int = 1) -> None:
         self.workers = workers
-        self.totals = Counter(node for node, _ in {**plan.tasks, **plan.decided})
+        self.totals = Counter(totals)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.seconds: dict[str, float] = defaultdict(float)
         self.live: dict[str, str] = {}
-        for outcome in plan.decided.values():
-            self.take(outcome)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        self.take(news)
 
     def take(self, news: Outcome | Mapping[str, Any]) -> str:
         """Count an outcome, or note live figures; the node they are about."""
@@ -94,6 +83,24 @@ class Watch:
             parts.append(f"{self.left(node)} left")
         parts += [self.live[node]] if node in self.live else []
         return f"{node}: {', '.join(parts)}" + (f", about {self.eta(node)} to go" if self.eta(node) else "")
+
+
+class Watch(Tally):
+    """Counts while a run goes on; shows nothing."""
+
+    def __init__(self, plan: Plan, workers: int = 1) -> None:
+        super().__init__(Counter(node for node, _ in {**plan.tasks, **plan.decided}), workers)
+        for outcome in plan.decided.values():
+            self.take(outcome)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
+        self.take(news)
 
 
 class PlainWatch(Watch):

@@ -34,7 +34,10 @@ Report = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item; `failures` are all those at or above it, its own included."""
+    """What became of one item; `failures` are all those at or above it, its own included.
+
+    seconds, memory (the most bytes held at once), host: what it took, and where.
+    """
 
     node: str
     shape: str
@@ -44,6 +47,8 @@ class Outcome:
     digest: str = ""
     failures: tuple[Failure, ...] = ()
     seconds: float = 0.0
+    memory: int = 0
+    host: str = ""
 
     @property
     def there(self) -> bool:
@@ -193,7 +198,8 @@ class Item:
         try:
             with self.store.lock(self.place):
                 # another run may have been quicker
-                outcome = self.look_up() or self._make(threads, report)
+        took = time.monotonic() - started
+        return replace(outcome, seconds=took, memory=memory()[1], host=socket.gethostname())
         except Exception as error:
             logging.getLogger(__name__).debug("%s failed", self.task.id, exc_info=True)
             tail = "".join(traceback.format_exception(error))[-4000:]
