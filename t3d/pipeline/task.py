@@ -198,13 +198,13 @@ class Item:
         try:
             with self.store.lock(self.place):
                 # another run may have been quicker
-        took = time.monotonic() - started
-        return replace(outcome, seconds=took, memory=memory()[1], host=socket.gethostname())
+                outcome = self.look_up() or self._make(threads, report)
         except Exception as error:
             logging.getLogger(__name__).debug("%s failed", self.task.id, exc_info=True)
             tail = "".join(traceback.format_exception(error))[-4000:]
             outcome = self.record_failure(*classify(error), tail)
-        return replace(outcome, seconds=time.monotonic() - started)
+        took = time.monotonic() - started
+        return replace(outcome, seconds=took, memory=memory()[1], host=socket.gethostname())
 
     def record_failure(self, kind: Kind, reason: str, detail: str = "") -> Outcome:
         """Record a failure; a store that takes no record is itself the failure shown."""
