@@ -15,12 +15,11 @@ from pathlib import Path
 from t3d.cli.project import Settings, project_of
 from t3d.pipeline.graph import Graph
 from t3d.pipeline.machine import memory
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan, Project, plan
 from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.sources import Memo, Source
 from t3d.pipeline.store import Store
-from t3d.pipeline.task import Task, place_of, preimage
+from t3d.pipeline.task import Item, Outcome, Task
 
 SHAPES = 1000
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 {height}\nf 1 2 3\n"
@@ -71,14 +70,13 @@ def _full_store(folder: Path) -> list[str]:
 
 
 def _stand_in(task: Task, outcomes: dict, made: Plan) -> Outcome:
-    store, image = Store(task.root), preimage(task, outcomes)
-    place = place_of(task, image)
+    store, item = Store(task.root), Item(task, outcomes)
     with store.draft() as draft:
-        for name in FILES.get(task.stage, [*made.stage_of(task.id).files]):
+        for name in FILES.get(task.stage, [*task.declared.files]):
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_text(f"{task.id}")
-        manifest = store.publish(draft, place, {"key": place.key, "made_from": image})
-    return Outcome(*task.id, "made", place, str(store.path(place)), manifest["digest"])
+        manifest = store.publish(draft, item.place, {"key": item.place.key, "made_from": item.image})
+    return Outcome(*task.id, "made", item.place, str(store.path(item.place)), manifest["digest"])
 
 
 @dataclass

@@ -6,21 +6,23 @@ import re
 import shlex
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 import click
 
 from t3d.datasets.virtual import original
 from t3d.errors import UsageError
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.store import Failure
+from t3d.pipeline.task import Outcome
 
 PLAIN_EVERY = 10.0
 """Seconds between plain progress lines of one node."""
+
+STATES = ("made", "kept", "failed")
+"""What becomes of items, as it is shown."""
 
 
 def say(text: str = "") -> None:
@@ -40,76 +42,56 @@ def show_log(debug: bool) -> None:
     log.setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-@dataclass
 class Tally:
-    """Counts and live figures of a run, by node."""
+    """Counts what a run makes and what it says of itself, by node."""
 
-    totals: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
-    made: Counter[str] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
-    seconds: dict[str, float] = field(default_factory=dict)
-    live: dict[str, str] = field(default_factory=dict)
+    def __init__(self, totals: Mapping[str, int], workers: int = 1) -> None:
+        self.workers = workers
+        self.totals = Counter(totals)
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.live: dict[str, str] = {}
 
-    @classmethod
-    def of(cls, plan: Plan) -> "Tally":
-        """The tally at the start of a run."""
-        tally = cls(Counter(id_[0] for id_ in {**plan.tasks, **plan.decided}))
-        for outcome in plan.decided.values():
-            tally.add(outcome)
-        return tally
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        counter = {"kept": self.kept, "made": self.made}.get(outcome.state, self.lost)
-        counter[outcome.node] += 1
-        self.seconds[outcome.node] = self.seconds.get(outcome.node, 0.0) + outcome.seconds
-        self.live.pop(outcome.node, None)
-
-    def note(self, figures: Mapping[str, Any]) -> None:
-        """Take the live figures of one item."""
-        self.live[figures["node"]] = live_text(figures)
+    def take(self, news: Outcome | Mapping[str, Any]) -> str:
+        """Count an outcome, or note live figures; the node they are about."""
+        if not isinstance(news, Outcome):
+            self.live[news["node"]] = live_text(news)
+            return str(news["node"])
+        self.counts[news.node, news.state if news.there else "failed"] += 1
+        self.seconds[news.node] += news.seconds
+        self.live.pop(news.node, None)
+        return news.node
 
     def left(self, node: str) -> int:
         """Items of a node that have no outcome yet."""
-        return self.totals[node] - self.kept[node] - self.made[node] - self.lost[node]
+        return self.totals[node] - sum(self.counts[node, state] for state in STATES)
 
     def rate(self, node: str) -> float:
         """Items made per second of one worker; 0 when none was."""
-        seconds = self.seconds.get(node, 0.0)
-        return self.made[node] / seconds if seconds else 0.0
+        seconds = self.seconds[node]
+        return self.counts[node, "made"] / seconds if seconds else 0.0
 
-    def eta(self, node: str, workers: int) -> float:
-        """Seconds until the node is done, at its rate so far."""
-        rate = self.rate(node) * max(1, min(workers, self.left(node)))
-        return self.left(node) / rate if rate else 0.0
+    def eta(self, node: str) -> str:
+        """How long until the node is done, at its rate so far; empty when that is not known."""
+        rate = self.rate(node) * max(1, min(self.workers, self.left(node)))
+        return duration(self.left(node) / rate) if rate and self.left(node) else ""
 
     def line(self, node: str) -> str:
         """One plain line about a node."""
-        parts = [f"{self.made[node]} made", f"{self.kept[node]} kept", f"{self.lost[node]} failed"]
+        parts = [f"{self.counts[node, state]} {state}" for state in STATES]
         if self.left(node):
             parts.append(f"{self.left(node)} left")
-        return f"{node}: {', '.join(parts)}" + (f", {self.live[node]}" if node in self.live else "")
+        parts += [self.live[node]] if node in self.live else []
+        return f"{node}: {', '.join(parts)}" + (f", about {self.eta(node)} to go" if self.eta(node) else "")
 
 
-def live_text(figures: Mapping[str, Any]) -> str:
-    """`40 %, loss 0.012, 12 per s` out of what a stage reports."""
-    total = figures.get("total") or 1
-    others = {
-        name: value for name, value in figures.items() if name not in ("node", "shape", "done", "total")
-    }
-    numbers = [
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in others.items()
-    ]
-    return ", ".join([f"{100 * figures.get('done', 0) / total:.0f} %", *numbers])
+class Watch(Tally):
+    """Counts while a run goes on; shows nothing."""
 
-
-class SilentWatch:
-    """Watches and says nothing."""
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        pass
+    def __init__(self, plan: Plan, workers: int = 1) -> None:
+        super().__init__(Counter(node for node, _ in {**plan.tasks, **plan.decided}), workers)
+        for outcome in plan.decided.values():
+            self.take(outcome)
 
     def __enter__(self) -> Self:
         return self
@@ -117,40 +99,35 @@ class SilentWatch:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
+        self.take(news)
 
-class PlainWatch(SilentWatch):
+
+class PlainWatch(Watch):
     """Watches a run without a terminal: a line per node now and then, and one when a node is done."""
 
     def __init__(self, plan: Plan, workers: int) -> None:
-        self.tally = Tally.of(plan)
-        self.workers = workers
-        self._said: dict[str, float] = {}
-        self._started = time.monotonic()
+        super().__init__(plan, workers)
+        self._said = dict.fromkeys(self.totals, time.monotonic())
 
     def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        node = note(self.tally, news)
-        done = not self.tally.left(node)
-        if done or time.monotonic() - self._said.get(node, self._started) > PLAIN_EVERY:
+        node = self.take(news)
+        if not self.left(node) or time.monotonic() - self._said[node] > PLAIN_EVERY:
             self._said[node] = time.monotonic()
-            eta = self.tally.eta(node, self.workers)
-            say(self.tally.line(node) + (f", about {duration(eta)} to go" if eta and not done else ""))
+            say(self.line(node))
 
 
-class LiveWatch:
+class LiveWatch(Watch):
     """Watches a run on a terminal: one table that keeps up."""
 
     def __init__(self, plan: Plan, workers: int) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self.tally = Tally.of(plan)
-        self.workers = workers
+        super().__init__(plan, workers)
         self._live = Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=self._table)
 
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        note(self.tally, news)
-
-    def __enter__(self) -> "LiveWatch":
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
@@ -162,33 +139,31 @@ class LiveWatch:
 
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("stage", style="cyan")
-        for name in ("made", "kept", "failed", "left", "per s", "ETA"):
+        for name in (*STATES, "left", "per s", "ETA"):
             table.add_column(name, justify="right")
         table.add_column("now", overflow="ellipsis", no_wrap=True)
-        for node in self.tally.totals:
-            tally, left = self.tally, self.tally.left(node)
-            numbers = [str(count[node] or "") for count in (tally.made, tally.kept, tally.lost)]
-            rate, eta = tally.rate(node), tally.eta(node, self.workers)
-            speed = [f"{rate:.2g}" if rate else "", duration(eta) if eta else ""]
-            table.add_row(node, *numbers, str(left or ""), *speed, tally.live.get(node, ""))
+        for node in self.totals:
+            numbers = [*(self.counts[node, state] for state in STATES), self.left(node)]
+            rate = f"{self.rate(node):.2g}" if self.rate(node) else ""
+            cells = [*(str(number or "") for number in numbers), rate, self.eta(node)]
+            table.add_row(node, *cells, self.live.get(node, ""))
         return table
 
 
-def note(tally: Tally, news: Outcome | Mapping[str, Any]) -> str:
-    """Put news into the tally; the node they are about."""
-    if isinstance(news, Outcome):
-        tally.add(news)
-        return news.node
-    tally.note(news)
-    return str(news["node"])
-
-
-def watch_of(plan: Plan, workers: int, quiet: bool) -> Any:
+def watch_of(plan: Plan, workers: int, quiet: bool) -> Watch:
     """The watch that suits where standard error goes."""
     if quiet:
-        return SilentWatch()
+        return Watch(plan)
     live = sys.stderr.isatty() and importlib.util.find_spec("rich")  # training alone goes without
     return LiveWatch(plan, workers) if live else PlainWatch(plan, workers)
+
+
+def live_text(figures: Mapping[str, Any]) -> str:
+    """`40 %, loss 0.012, 12 per s` out of what a stage reports."""
+    share = f"{100 * figures.get('done', 0) / (figures.get('total') or 1):.0f} %"
+    others = [(name, one) for name, one in figures.items() if name not in ("node", "shape", "done", "total")]
+    told = (f"{name} {one:.4g}" if isinstance(one, float) else f"{name} {one}" for name, one in others)
+    return ", ".join([share, *told])
 
 
 def duration(seconds: float) -> str:

@@ -56,41 +56,28 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="t3d")
-@click.option("--debug", is_flag=True, help="Show the library's log, and tracebacks.")
-def t3d(debug: bool) -> None:
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the log, and tracebacks.")
+def t3d() -> None:
     """From a folder of 3D meshes to a single-image reconstruction network and a scored report.
 
     Try `t3d run --category sofa`: without --data it runs on procedural shapes.
     """
-    show_log(debug)
 
 
 def _fill() -> None:
     from t3d.cli import doctor, inspect, layouts, overview, predict, score, store, synth
     from t3d.cli.running import stage_commands
 
-    for command in (
-        *stage_commands(),
-        synth.synth,
-        inspect.inspect,
-        predict.predict,
-        score.score,
-        overview.overview,
-        layouts.export,
-        layouts.import_,
-        doctor.doctor,
-        store.status,
-        store.why,
-        store.path,
-        store.verify,
-        store.clean,
-    ):
+    modules = (synth, inspect, predict, score, overview, layouts, doctor, store)
+    own = [one for module in modules for one in vars(module).values() if isinstance(one, click.Command)]
+    for command in (*stage_commands(), *own):
         t3d.add_command(command)
 
 
 def main() -> None:
     """Entry point: 0 good, 1 failures, 2 wrong usage or bad input, 130 interrupted."""
     debug = "--debug" in sys.argv
+    show_log(debug)
     try:
         _fill()
         sys.exit(t3d.main(standalone_mode=False) or 0)

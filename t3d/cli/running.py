@@ -2,35 +2,34 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from t3d.cli.console import counted, duration, grouped, invocation, losses, say, size, watch_of
 from t3d.cli.estimating import estimate
 from t3d.cli.project import (
+    KINDS,
     PACKAGE,
     Settings,
-    cluster,
     preset_values,
     project_of,
     project_options,
+    read_config,
     settings_of,
 )
 from t3d.datasets.virtual import original
-from t3d.errors import UsageError
 from t3d.pipeline.graph import ItemId, Node
-from t3d.pipeline.outcome import Outcome
-from t3d.pipeline.plan import Plan, Project, plan, reason
+from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.runs import RunLog, write_run
 from t3d.pipeline.stage import Stage, field_docs, stages_of
 from t3d.pipeline.store import Failure, read_manifest
-from t3d.pipeline.task import failures_of
+from t3d.pipeline.task import Outcome, State, failures_of
 
 _RUN_OPTIONS = (
     click.option(
@@ -57,23 +56,23 @@ _RUN_OPTIONS = (
 
 def stage_commands() -> list[click.Command]:
     """A command for every stage command, one for `run`, and hidden ones for the stage names."""
-    stages = stages_of(PACKAGE)
-    commands: dict[str, list[Stage]] = {}
-    for stage in stages.values():
-        if stage.command:
-            commands.setdefault(stage.command, []).append(stage)
-    shown = [_command(name, makers) for name, makers in commands.items()]
-    for name in {name for stage in stages.values() for name in (stage.name, stage.makes)} - commands.keys():
-        makers = [stage for stage in stages.values() if name in (stage.name, stage.makes)]
-        shown.append(_command(name, makers, hidden=True))
-    whole = _command("run", [stages["report"]])
+    stages = stages_of(PACKAGE).values()
+    shown = dict.fromkeys(stage.command for stage in stages if stage.command)
+    hidden = {name for stage in stages for name in (stage.name, stage.makes)} - shown.keys()
+    whole = _command("run", "report")
     whole.help = "Make everything up to the report."
-    return [*shown, whole]
+    return [
+        *(_command(name, name) for name in shown),
+        *(_command(name, name, True) for name in hidden),
+        whole,
+    ]
 
 
-def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Command:
+def _command(name: str, target: str, hidden: bool = False) -> click.Command:
+    stages = stages_of(PACKAGE).values()
+    makers = [one for one in stages if name == one.command]
+    makers = makers or [one for one in stages if target in (one.name, one.makes)]
     own = _own_parameters(makers)
-    target = makers[0].name if name == "run" else name
 
     def callback(**options: Any) -> None:
         given = {parameter: options.pop(f"own_{parameter}") for parameter in own}
@@ -84,8 +83,8 @@ def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Comm
     for option in reversed(_RUN_OPTIONS):
         command = option(command)
     command = project_options(command)
-    for parameter, stages in reversed(own.items()):
-        command = _parameter_option(parameter, stages, len(makers))(command)
+    for parameter, having in reversed(own.items()):
+        command = _parameter_option(parameter, having, len(makers))(command)
     epilog = "Parameters of other stages: --set STAGE.NAME=VALUE, listed by `t3d STAGE --help`."
     summary = "\n\n".join(dict.fromkeys(stage.summary for stage in makers))
     return click.command(name, help=summary, hidden=hidden, epilog=epilog)(command)
@@ -94,7 +93,7 @@ def _command(name: str, makers: list[Stage], hidden: bool = False) -> click.Comm
 _RUN_NAMES = (
     "config sets workers scheduler memory max_failures dry_run estimate graph force quiet as_json files"
 )
-_SHARED = {*_RUN_NAMES.split(), *(field.name for field in dataclass_fields(Settings))}
+_SHARED = {*_RUN_NAMES.split(), *KINDS}
 """Parameters that a shared option sets already: no flag of their own."""
 
 
@@ -114,19 +113,14 @@ def _parameter_option(parameter: str, stages: list[Stage], makers: int) -> Calla
     """
     texts: dict[str, list[str]] = {}
     for stage in stages:
-        texts.setdefault(_help(stage, parameter), []).append(stage.name)
+        published = _text(getattr(stage.params, parameter))
+        shown = _text(preset_values("tiny").get(stage.name, {}).get(parameter, published))
+        note = f"[default: {shown}]" if shown == published else f"[tiny: {shown}; published: {published}]"
+        texts.setdefault(f"{field_docs(stage.params)[parameter]} {note}", []).append(stage.name)
     named = len(texts) > 1 or len(stages) < makers
     lines = [f"{', '.join(who)}: {text}" if named else text for text, who in texts.items()]
     names = (f"--{parameter.replace('_', '-')}", f"own_{parameter}")
     return click.option(*names, metavar="VALUE", help=" ".join(lines))
-
-
-def _help(stage: Stage, parameter: str) -> str:
-    (field,) = (one for one in dataclass_fields(stage.params) if one.name == parameter)
-    published = _text(field.default if field.default is not MISSING else "")
-    shown = _text(preset_values("tiny").get(stage.name, {}).get(parameter, field.default))
-    note = f"[default: {shown}]" if shown == published else f"[tiny: {shown}; published: {published}]"
-    return f"{field_docs(stage.params).get(parameter, '')} {note}"
 
 
 def _text(value: Any) -> str:
@@ -135,13 +129,17 @@ def _text(value: Any) -> str:
 
 def make_target(name: str, options: Mapping[str, Any]) -> None:
     """Plan, run, and say how it went; leaves through the exit status of design §2."""
+    from t3d.pipeline.drawing import draw
+
     started = time.monotonic()
     settings = settings_of(options)
-    announce(settings)
+    if not settings.data:
+        say(f"no data set named (--data): using procedural {settings.category} shapes, made by t3d itself")
     project = project_of(settings)
     targets = project.graph.targets(name)
     if options["graph"]:
-        draw(project, targets, Path(options["graph"]))
+        draw(project.graph, targets, Path(options["graph"]))
+        say(options["graph"])
         return
     if options["force"] and not (options["dry_run"] or options["estimate"]):
         _remove(plan(project, targets), targets)
@@ -161,7 +159,8 @@ def make_target(name: str, options: Mapping[str, Any]) -> None:
         count = sum(one.state == "made" for one in outcomes.values())
         say(f"{count} made in {duration(seconds)}; run file {path}")
     if options["as_json"]:
-        click.echo(json.dumps(_machine_readable(outcomes, targets, path, seconds, status)))
+        told = {"status": status, "seconds": round(seconds, 2), "run": str(path)}
+        click.echo(json.dumps(_machine_readable(outcomes, targets) | told))
     raise SystemExit(status)
 
 
@@ -176,17 +175,11 @@ def _watched(planned: Plan, execution: Execution, settings: Settings, quiet: boo
         return run(planned, execution, log)
 
 
-def announce(settings: Settings) -> None:
-    """Say first when the shapes are not the user's own."""
-    if not settings.data:
-        say(f"no data set named (--data): using procedural {settings.category} shapes, made by t3d itself")
-
-
 def execution_of(options: Mapping[str, Any], usual: int) -> Execution:
     """Where the plan runs; `usual`: how many workers unless told otherwise."""
     workers = options["workers"]
     memory = int(options["memory"] * 1e9) if options["memory"] else None
-    table = cluster(options) if workers is None and not options["scheduler"] else None
+    table = read_config(options)[1].get("cluster") if workers is None and not options["scheduler"] else None
     return Execution(usual if workers is None else workers, options["scheduler"], memory, table)
 
 
@@ -228,12 +221,9 @@ def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], targets: list[Node
     for outcome in outcomes.values():
         if outcome.node in names and outcome.there and not outcome.shape:
             _show(Path(outcome.path))
-    return exit_status(failures, outcomes, names, _most(planned, most))
-
-
-def _most(planned: Plan, most: int | None) -> int:
-    everyone = planned.parts.get("train") or [shape for ids in planned.parts.values() for shape in ids]
-    return len(everyone) // 10 if most is None else most
+    if most is None:
+        most = len(planned.parts.get("train") or {one for ids in planned.parts.values() for one in ids}) // 10
+    return exit_status(failures, outcomes, names, most)
 
 
 def exit_status(
@@ -260,35 +250,12 @@ def _show(folder: Path) -> None:
     say(f"{page if page.exists() else folder} ({size(total)})")
 
 
-def _machine_readable(
-    outcomes: Mapping[Any, Outcome], targets: list[Node], path: Path, seconds: float, status: int
-) -> dict[str, Any]:
+def _machine_readable(outcomes: Mapping[Any, Outcome], targets: list[Node]) -> dict[str, Any]:
+    states = Counter(one.state for one in outcomes.values())
     names = {node.name for node in targets}
-    counts = {
-        state: sum(one.state == state for one in outcomes.values())
-        for state in ("made", "kept", "failed", "blocked")
-    }
-    there = {
-        f"{one.node}/{one.shape}" if one.shape else one.node: one.path
-        for one in outcomes.values()
-        if one.node in names and one.there
-    }
+    made = [one for one in outcomes.values() if one.node in names and one.there]
     return {
-        **counts,
-        "status": status,
-        "seconds": round(seconds, 2),
-        "run": str(path),
-        "artifacts": there,
+        **{state: states[state] for state in get_args(State)},
+        "artifacts": {"/".join(filter(None, (one.node, one.shape))): one.path for one in made},
         "failures": [one.record() for one in failures_of(outcomes.values())],
     }
-
-
-def draw(project: Project, targets: list[Node], path: Path) -> None:
-    """Write the graph of the targets as SVG."""
-    from t3d.pipeline.drawing import svg
-
-    try:
-        path.write_text(svg(project.graph, targets), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--graph {path}: {error.strerror}") from None
-    say(f"{path}")

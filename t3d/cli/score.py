@@ -65,17 +65,20 @@ def score(pred: Path, gt: Path, **options: Any) -> None:
     given = [name for name, folder in zip(("points", "meshes"), own, strict=True) if folder]
     result = results.summarise(scores, protocols, given, options["seed"], options["failures"] == "drop")
     result["frame"] = frame
-    _tell(result, options["quiet"])
+    _tell(result)
+    printed = tables.result_tables(result)
+    if not options["quiet"]:
+        click.echo("\n".join(map(tables.markdown, printed)))
     if options["out"]:
-        results.write(options["out"], "scores", result, scores, tables.result_tables(result))
+        results.write(options["out"], "scores", result, scores, printed)
     if options["as_json"]:
         click.echo(json.dumps(result))
     lost, most = {(one["shape"], one["view"]) for one in result["lost"]}, options["max_failures"]
     raise SystemExit(int(len(lost) > (0.1 * len(scores) / len(protocols) if most is None else most)))
 
 
-def _tell(result: dict[str, Any], quiet: bool) -> None:
-    """Losses and doubts to standard error, tables to standard output."""
+def _tell(result: dict[str, Any]) -> None:
+    """Losses and doubts, to standard error."""
     for line in grouped((f"{one['shape']} {one['view']}".strip(), one["reason"]) for one in result["lost"]):
         say(f"lost: {line}")
     if result["boxes"]["same"] is False:
@@ -84,23 +87,3 @@ def _tell(result: dict[str, Any], quiet: bool) -> None:
             f" truth's and {result['boxes']['shift']:.2g} diagonals away (medians); if that is no error of"
             " theirs, name their --frame"
         )
-    if not quiet:
-        from t3d.report.tables import result_tables
-
-        for table in result_tables(result):
-            _show(table)
-
-
-def _show(table: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    rows = [table.headers(), *table.texts()]
-    if not table.columns[0]:  # metrics below each other: a terminal is narrow
-        rows = [list(column) for column in zip(*rows, strict=True)]
-    console, drawn = Console(), Table(title=table.title, title_justify="left", box=None, header_style="bold")
-    for number, name in enumerate(rows[0]):
-        drawn.add_column(name, justify="right" if number else "left")
-    for name, *cells in rows[1:]:
-        drawn.add_row(name.replace(f" ({table.title})", ""), *cells)
-    console.print(drawn, *table.notes, "", sep="\n", highlight=False)

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,12 +31,13 @@ def picture(log: Sequence[Mapping[str, Any]], going: bool) -> list[str]:
     """Lines about a run: its command, counts by stage, the slowest items, failures by reason."""
     start, last = log[0], log[-1]
     outcomes = [outcome_of(line) for line in log if line["event"] == "item"]
-    tally = Tally(Counter(start["totals"]), Counter(start["kept"]))
+    tally = Tally(start["totals"])
+    tally.counts.update({(node, "kept"): count for node, count in start["kept"].items()})
     for outcome in outcomes:
-        tally.add(outcome)
+        tally.take(outcome)
     for line in log:
         if line["event"] == "live" and tally.left(line["node"]):
-            tally.note({name: value for name, value in line.items() if name not in ("event", "run", "time")})
+            tally.take({name: value for name, value in line.items() if name not in ("event", "run", "time")})
     state = "going on" if going else last["how"] if last["event"] == "end" else "cut off"
     took = duration(last["time"] - start["time"])
     lines = [f"{start['command']}: {state}, {took}, {start['host']}:{start['folder']}"]

@@ -7,15 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from t3d.errors import DataError
 
-OPENGL_TO_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
-"""Turns camera axes from +Y up, looking down -Z, into +Y down, looking along +Z; its own inverse."""
-
-OPENGL_TO_PYTORCH3D = np.diag([-1.0, 1.0, -1.0])
-"""Turns camera axes into +X left, +Y up, looking along +Z; its own inverse."""
-
-BLENDER_WORLD = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-"""Turns a +Y up world into Blender's, +Z up, as its mesh importers do by default: (x, y, z) to (x, -z, y)."""
-
 
 @dataclass(frozen=True)
 class Camera:
@@ -63,54 +54,12 @@ def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 1.0, 0.0)) 
     return c2w
 
 
-def inverse(rigid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverse (4, 4) of a rotation and a translation."""
-    inverted = np.eye(4)
-    inverted[:3, :3] = rigid[:3, :3].T
-    inverted[:3, 3] = -rigid[:3, :3].T @ rigid[:3, 3]
-    return inverted
-
-
 def w2c_opencv(camera: Camera) -> NDArray[np.float64]:
     """World-to-camera matrix (4, 4) with OpenCV axes (+X right, +Y down, looking along +Z)."""
-    return OPENGL_TO_OPENCV @ inverse(camera.c2w)
-
-
-def c2w_from_opencv(w2c: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Camera-to-world matrix with OpenGL axes of OpenCV's world-to-camera matrix, both (4, 4)."""
-    return inverse(w2c) @ OPENGL_TO_OPENCV
-
-
-def to_pytorch3d(c2w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """PyTorch3D's R (3, 3) and T (3,) of a camera-to-world matrix: rows, `view = world @ R + T`.
-
-    View axes are +X left, +Y up, +Z forward (PyTorch3D `docs/notes/cameras.md`). With `in_ndc=False`,
-    `focal_length` (fl, fl), `principal_point` (cx, cy) and `image_size` (height, width) are the pixels of
-    t3d; in NDC +X points left and the shorter side of the picture is 2.
-    """
-    rotation = c2w[:3, :3] @ OPENGL_TO_PYTORCH3D
-    return rotation, -c2w[:3, 3] @ rotation
-
-
-def from_pytorch3d(rotation: NDArray[np.float64], translation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Camera-to-world matrix (4, 4) with OpenGL axes of PyTorch3D's R (3, 3) and T (3,)."""
-    c2w = np.eye(4)
-    c2w[:3, :3] = rotation @ OPENGL_TO_PYTORCH3D
-    c2w[:3, 3] = -rotation @ translation
-    return c2w
-
-
-def to_blender(c2w: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`matrix_world` (4, 4) of a Blender camera in a +Z up world; its camera axes are OpenGL's.
-
-    In a +Y up world `matrix_world` is `c2w` itself.
-    """
-    return BLENDER_WORLD @ c2w
-
-
-def from_blender(matrix_world: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Camera-to-world matrix (4, 4) of a Blender camera's `matrix_world` in a +Z up world."""
-    return BLENDER_WORLD.T @ matrix_world
+    rotation = camera.c2w[:3, :3] * (1.0, -1.0, -1.0)
+    w2c = np.eye(4)
+    w2c[:3] = np.column_stack([rotation.T, -rotation.T @ camera.eye])
+    return w2c + 0.0  # no negative zeros
 
 
 def project(points: ArrayLike, camera: Camera) -> NDArray[np.float64]:

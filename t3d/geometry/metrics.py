@@ -1,12 +1,10 @@
 """Distances between shapes given as points, and how well such figures are known."""
 
-import math
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from t3d.errors import UsageError
 from t3d.geometry.mesh import Array, Flags, Indices
 
 PointSet: TypeAlias = Any
@@ -14,9 +12,6 @@ PointSet: TypeAlias = Any
 
 FEWEST = 10
 """Fewer values than this say too little about their spread for an interval."""
-
-LARGEST_MATCHING = 4096
-"""Rows of the largest matching that `earth_mover` solves: its table of distances has their square."""
 
 
 def tree(points: PointSet) -> Any:
@@ -78,18 +73,11 @@ def hausdorff(there: Array, back: Array) -> float:
 
 
 def earth_mover(a: Array, b: Array) -> float:
-    """Least mean distance over which the mass of points a (N, 3) can be carried to points b (M, 3); exact.
-
-    Every point of a set has the same mass. Unequal counts are matched as lcm(N, M) shares, for which this is
-    still the optimum. UsageError where those are more than `LARGEST_MATCHING`: draw fewer points.
-    """
+    """Least mean distance over which points a (N, 3) can be carried to points b (N, 3), one to one; exact."""
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
 
-    shares = math.lcm(len(a), len(b))
-    if shares > LARGEST_MATCHING:
-        raise UsageError(f"matching {len(a)} with {len(b)} points is too much; draw the same few from both")
-    table = cdist(np.repeat(a, shares // len(a), axis=0), np.repeat(b, shares // len(b), axis=0))
+    table = cdist(a, b)
     return float(table[linear_sum_assignment(table)].mean())
 
 

@@ -1,10 +1,10 @@
 """The graph: which node reads which, for which variants and which shapes. No files, no keys."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from t3d.errors import T3dError, UsageError
-from t3d.pipeline.stage import Each, Need, Stage
+from t3d.pipeline.stage import Need, Stage
 
 ItemId = tuple[str, str]
 """Name of a node and id of a shape ("" for the whole set)."""
@@ -62,28 +62,6 @@ class Graph:
             visit(target, ())
         return list(done)
 
-    def demand(
-        self,
-        targets: Iterable[Node],
-        parts: Mapping[str, Iterable[str]],
-        given: Callable[[Node, str], object] = lambda node, shape: None,
-    ) -> dict[Node, list[str]]:
-        """Shapes that each node is needed for ("" for a node of the whole set), inputs first.
-
-        given: whether a node has its artifact of a shape without reading anything.
-        """
-        targets = list(targets)
-        order = self.order(targets)
-        wanted: dict[Node, set[str]] = {node: set() for node in order}
-        for node in targets:
-            wanted[node] |= shapes_of(Each(*node.stage.parts), parts) if node.stage.per == "shape" else {""}
-        for node in reversed(order):
-            reading = {shape for shape in wanted[node] if not given(node, shape)}
-            for need, nodes in self.inputs(node).items():
-                for one in nodes:
-                    wanted[one] |= _wanted(need, one, reading, parts)
-        return {node: sorted(wanted[node]) for node in order}
-
     def _behind(self, node: Node, need: Need) -> list[Node]:
         makers = [stage for stage in self.stages.values() if need.name == stage.makes]
         if not makers:
@@ -115,17 +93,3 @@ class Graph:
             for maker in self.stages.values()
             if maker.makes == need.name
         )
-
-
-def shapes_of(each: Each, parts: Mapping[str, Iterable[str]]) -> set[str]:
-    """Ids of the named parts; of every part when none is named or the set is not split."""
-    names = each.parts if each.parts and "" not in parts else tuple(parts)
-    return {shape for name in names for shape in parts.get(name, ())}
-
-
-def _wanted(need: Need, node: Node, by: set[str], parts: Mapping[str, Iterable[str]]) -> set[str]:
-    if not by:
-        return set()
-    if node.stage.per == "set":
-        return {""}
-    return shapes_of(need.each, parts) if need.each else by

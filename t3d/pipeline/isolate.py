@@ -12,13 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from t3d.pipeline.machine import memory, sacrifice
-from t3d.pipeline.outcome import Known, Outcome
-from t3d.pipeline.store import Failure, Kind
-from t3d.pipeline.task import Report, Task, failed, make, place_of, preimage
+from t3d.pipeline.store import Kind
+from t3d.pipeline.task import Item, Known, Outcome, Report, Task
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 """By which libraries learn how many threads they may use; read when they are loaded."""
@@ -71,7 +69,7 @@ class Child:
         """
         if STOPPING.is_set():  # given up before it began: nobody would wait for it
             raise StoppedError
-        started, guard = time.monotonic(), _Guard(self, limits)
+        guard = _Guard(self, limits)
         try:
             self._pipe.send((task, outcomes))
             while True:
@@ -85,10 +83,7 @@ class Child:
             if STOPPING.is_set():
                 raise StoppedError from None
             kind, reason = guard.verdict or ("killed", self._last_words())
-            place = place_of(task, preimage(task, outcomes))
-            outcome = failed(task, outcomes, place, Failure(task.shape, task.stage, kind, reason))
-            seconds, host = time.monotonic() - started, socket.gethostname()
-            return replace(outcome, seconds=seconds, memory=guard.memory, host=host)
+            return Item(task, outcomes).record_failure(kind, reason)
         finally:
             guard.end()
 
@@ -118,7 +113,6 @@ class _Guard:
 
     def __init__(self, child: Child, limits: Limits) -> None:
         self.verdict: tuple[Kind, str] | None = None
-        self.memory = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, args=(child, *limits), daemon=True)
         self._thread.start()
@@ -134,11 +128,9 @@ class _Guard:
         while not (self.verdict or self._over.wait(0.2)):
             now = time.monotonic()
             seconds, before = seconds + min(now - before, 1.0), now
-            resident, peak = memory(child.pid)
-            self.memory = max(self.memory, peak)
             if longest is not None and seconds > longest:
                 self.verdict = "timeout", f"took longer than {longest:g} s"
-            elif resident > most:
+            elif memory(child.pid)[0] > most:
                 self.verdict = "killed", f"used more than {most / 2**30:.1f} GiB of memory"
         if self.verdict:
             child.end()
@@ -176,7 +168,7 @@ def serve(descriptor: int, parent: int) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             task, outcomes = pipe.recv()
-            outcome = make(task, outcomes, threads, lambda figures: pipe.send((False, figures)))
+            outcome = Item(task, outcomes).make(threads, lambda figures: pipe.send((False, figures)))
             pipe.send((True, outcome))
 
 

@@ -16,10 +16,9 @@ from t3d.pipeline.cluster import start
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.isolate import STOPPING, Limits, child_of_this_thread, kill_children
 from t3d.pipeline.keys import seed_of
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.store import Failure
-from t3d.pipeline.task import Task, failures_of, look_up, make
+from t3d.pipeline.task import Item, Outcome, Task, failures_of
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +70,7 @@ def cores() -> int:
 def _run_here(plan: Plan, watch: Watch) -> dict[ItemId, Outcome]:
     outcomes = dict(plan.decided)
     for task in plan.todo:
-        upstream = {id_: outcomes[id_] for id_ in task.upstream}
-        outcomes[task.id] = make(task, upstream, cores(), watch)
+        outcomes[task.id] = Item(task, outcomes).make(cores(), watch)
         watch(outcomes[task.id])
     return outcomes
 
@@ -82,7 +80,7 @@ def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId,
 
     outcomes = dict(plan.decided)
     with _client(execution) as client:
-        client.subscribe_topic(TOPIC, lambda event: watch(_without_worker(event[1])))
+        client.subscribe_topic(TOPIC, lambda event: watch(event[1]["figures"]))
         futures = _submit(plan, execution, client)
         tasks = {futures[task.id]: task for task in plan.todo}
         for future, result in as_completed(list(tasks), with_results=True, raise_errors=False):
@@ -104,25 +102,18 @@ def _lost(task: Task, error: BaseException, outcomes: Mapping[ItemId, Outcome]) 
     return Outcome(*task.id, "failed", failures=(Failure(task.shape, task.stage, "infra", reason),))
 
 
-def _without_worker(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Live figures without the address that Dask adds to them."""
-    return {name: value for name, value in figures.items() if name != "worker"}
-
-
 def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
     """One Dask task per item, with its inputs' futures as arguments: no barrier between stages."""
     run_id = uuid.uuid4().hex[:8]
     resource = _resource(client, any(plan.stage_of(task.id).resource for task in plan.todo))
     futures: dict[ItemId, Any] = {}
     for task in plan.todo:
-        stage = plan.stage_of(task.id)
-        upstream = task.upstream
+        stage = task.declared
         threads = None if stage.resource else max(1, cores() // max(1, execution.workers))
         futures[task.id] = client.submit(
             _perform,
             task,
-            upstream,
-            [futures.get(id_) or plan.decided[id_] for id_ in upstream],
+            [futures.get(id_) or plan.decided[id_] for id_ in task.upstream],
             threads,
             (stage.timeout, execution.memory),
             key=f"{task.id[0]}-{task.shape}-{run_id}",
@@ -141,21 +132,17 @@ def _priority(task: Task, run_id: str) -> float:
     return 1 + seed_of(0, run_id, task.shape) / 2**128 if task.shape else 0
 
 
-def _perform(
-    task: Task, upstream: list[ItemId], results: list[Outcome], threads: int | None, limits: Limits
-) -> Outcome:
+def _perform(task: Task, results: list[Outcome], threads: int | None, limits: Limits) -> Outcome:
     """One item in this worker thread's child; what is decided already starts none."""
     from distributed import get_worker
 
-    from t3d.pipeline.store import Store
-
-    outcomes = dict(zip(upstream, results, strict=True))
-    found = look_up(task, outcomes, Store(task.root))
+    outcomes = dict(zip(task.upstream, results, strict=True))
+    found = Item(task, outcomes).look_up()
     if found:
         return found
     worker = get_worker()
     child = child_of_this_thread(threads or cores())
-    outcome = child.run(task, outcomes, limits, lambda figures: worker.log_event(TOPIC, dict(figures)))
+    outcome = child.run(task, outcomes, limits, lambda figures: worker.log_event(TOPIC, {"figures": figures}))
     if threads is None:
         child.kill()  # a training holds much memory that no other item needs
     return outcome

@@ -25,11 +25,10 @@ from typing import Any
 
 from t3d.errors import UsageError
 from t3d.pipeline.keys import digest
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.runner import Watch
 from t3d.pipeline.store import Failure, Place
-from t3d.pipeline.task import failures_of
+from t3d.pipeline.task import Outcome, failures_of
 
 LIVE_EVERY = 10.0
 """Seconds between live lines of one stage."""

@@ -14,7 +14,7 @@ import inspect
 import itertools
 import pkgutil
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,19 +44,13 @@ every stage upstream, category and data set name.
 """
 
 
-@dataclasses.dataclass(frozen=True, init=False)
 class Each:
     """Read a per-shape stage for every shape of the named parts of the split; none named: of all."""
 
-    parts: tuple[str, ...]
-    variants: bool
-
     def __init__(self, *parts: str, variants: bool = False) -> None:
-        object.__setattr__(self, "parts", parts)
-        object.__setattr__(self, "variants", variants)
+        self.parts, self.variants = parts, variants
 
 
-@dataclasses.dataclass(frozen=True, init=False)
 class Variants:
     """Read an artifact once per selected variant: the argument is a mapping by variant.
 
@@ -64,45 +58,21 @@ class Variants:
     selected the mapping is empty, and nothing is made for it.
     """
 
-    only: tuple[str, ...]
-
     def __init__(self, *only: str) -> None:
-        object.__setattr__(self, "only", only)
+        self.only = only
 
 
 @dataclasses.dataclass(frozen=True)
 class Need:
-    """One thing a stage reads: `name` is a stage, a kind of artifact or a source role."""
+    """One thing a stage reads: `name` is a stage, a kind of artifact or a source role.
+
+    parts: those of `Each`, None for one folder.
+    """
 
     name: str
-    each: Each | None = None
+    parts: tuple[str, ...] | None = None
     variants: bool = False
     only: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """A declared stage; `name` is that of its function and file."""
-
-    name: str
-    function: Callable[..., Facts | None]
-    params: type
-    per: Literal["shape", "set"]
-    version: int
-    makes: str
-    command: str | None
-    variants: tuple[str, ...]
-    parts: tuple[str, ...]
-    files: tuple[str, ...]
-    resource: str | None
-    timeout: float | None
-    needs: tuple[Need, ...]
-    handed: tuple[str, ...]
-
-    @property
-    def summary(self) -> str:
-        """First line of the function's docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,19 +80,9 @@ class NoParams:
     """A stage without parameters."""
 
 
-def stage(  # noqa: PLR0913 - a declaration: every argument is one fact about the stage
-    *,
-    per: Literal["shape", "set"],
-    version: int,
-    makes: str | None = None,
-    command: str | None = None,
-    variants: tuple[str, ...] = (),
-    parts: tuple[str, ...] = ("train", "virtual", "val", "test"),
-    files: tuple[str, ...] = (),
-    resource: str | None = None,
-    timeout: float | None = 1800.0,
-) -> Callable[[Callable[..., Facts | None]], Callable[..., Facts | None]]:
-    """Declare a function to be a stage; it stays an ordinary function that tests can call.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A declared stage.
 
     version: raised by hand when the meaning of the output changes. makes: the kind of artifact where
     several stages make the same kind (default: the function's name). command: name of its command.
@@ -131,23 +91,46 @@ def stage(  # noqa: PLR0913 - a declaration: every argument is one fact about th
     resource: "train" for tasks that take the whole machine. timeout: seconds for one task, None: never.
     """
 
+    function: Callable[..., Facts | None]
+    per: Literal["shape", "set"]
+    version: int
+    makes: str
+    needs: tuple[Need, ...]
+    handed: tuple[str, ...]
+    command: str | None = None
+    variants: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ("train", "virtual", "val", "test")
+    files: tuple[str, ...] = ()
+    resource: str | None = None
+    timeout: float | None = 1800.0
+
+    @property
+    def name(self) -> str:
+        """Name of the function and of its file."""
+        return self.function.__name__
+
+    @property
+    def params(self) -> type:
+        """The dataclass of its settings."""
+        found: type = self.function.__globals__.get("Params", NoParams)
+        return found
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+def stage(**facts: Any) -> Callable[[Callable[..., Facts | None]], Callable[..., Facts | None]]:
+    """Declare a function to be a stage; it stays an ordinary function that tests can call.
+
+    facts: `per` and `version`, and whatever else of `Stage` is not read off the function.
+    """
+
     def declare(function: Callable[..., Facts | None]) -> Callable[..., Facts | None]:
         needs, handed = _read_signature(function)
         declared = Stage(
-            name=function.__name__,
-            function=function,
-            params=function.__globals__.get("Params", NoParams),
-            per=per,
-            version=version,
-            makes=makes or function.__name__,
-            command=command,
-            variants=variants,
-            parts=parts,
-            files=files,
-            resource=resource,
-            timeout=timeout,
-            needs=needs,
-            handed=handed,
+            **{"makes": function.__name__, **facts}, function=function, needs=needs, handed=handed
         )
         function.__stage__ = declared  # type: ignore[attr-defined]
         return function
@@ -156,23 +139,20 @@ def stage(  # noqa: PLR0913 - a declaration: every argument is one fact about th
 
 
 def _read_signature(function: Callable[..., Any]) -> tuple[tuple[Need, ...], tuple[str, ...]]:
-    needs, handed = [], []
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            if name not in HANDED:
-                known = ", ".join(sorted(HANDED))
-                raise T3dError(f"stage {function.__name__}: the runner hands no {name!r} (it has {known})")
-            handed.append(name)
-        else:
-            needs.append(_need(name, parameter.annotation))
-    return tuple(needs), tuple(handed)
+    parameters = inspect.signature(function).parameters.values()
+    handed = tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
+    for name in handed:
+        if name not in HANDED:
+            known = ", ".join(sorted(HANDED))
+            raise T3dError(f"stage {function.__name__}: the runner hands no {name!r} (it has {known})")
+    return tuple(_need(one.name, one.annotation) for one in parameters if one.name not in handed), handed
 
 
 def _need(name: str, annotation: Any) -> Need:
     """A plain annotation means one folder; `Annotated[..., Each(...)]` or `Variants()` means many."""
     for mark in getattr(annotation, "__metadata__", ()):
         if isinstance(mark, Each):
-            return Need(name, mark, mark.variants)
+            return Need(name, mark.parts, mark.variants)
         if isinstance(mark, Variants):
             return Need(name, None, True, mark.only)
     return Need(name)
@@ -181,21 +161,17 @@ def _need(name: str, annotation: Any) -> Need:
 @functools.cache
 def stages_of(package: str) -> dict[str, Stage]:
     """Every stage of a package, by name: one per module, in the function named like the file."""
+    root = importlib.import_module(package)
     found = {}
-    for module in _modules(package):
-        name = module.__name__.rpartition(".")[2]
+    for name in sorted(info.name for info in pkgutil.iter_modules(root.__path__)):
+        if name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{package}.{name}")
         declared = getattr(getattr(module, name, None), "__stage__", None)
         if declared is None:
             raise T3dError(f"{module.__name__}: no @stage function named {name!r} in it")
         found[name] = declared
     return found
-
-
-def _modules(package: str) -> Iterator[Any]:
-    root = importlib.import_module(package)
-    for info in sorted(pkgutil.iter_modules(root.__path__), key=lambda info: info.name):
-        if not info.name.startswith("_"):
-            yield importlib.import_module(f"{package}.{info.name}")
 
 
 @functools.cache

@@ -168,10 +168,8 @@ class Store:
             yield
 
     def scratch(self, place: Place) -> Path:
-        """A folder for checkpoints that a killed attempt leaves to the next; remove it after publishing."""
-        folder = self.root / ".scratch" / f"{place.makes}-{place.key[:32]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        """Folder for checkpoints that a killed attempt leaves to the next, there or not."""
+        return self.root / ".scratch" / f"{place.makes}-{place.key[:32]}"
 
     def sweep(self) -> None:
         """Remove what dead processes of any host left behind: their drafts, and locks that nobody holds."""

@@ -1,4 +1,4 @@
-"""One task: make one artifact, or find it, or record why not. Runs anywhere the store can be seen."""
+"""One item: make its artifact, or find it, or record why not. Runs anywhere the store can be seen."""
 
 import errno
 import logging
@@ -8,46 +8,75 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from t3d.errors import DataError, T3dError, UsageError
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.keys import digest, seed_of
 from t3d.pipeline.machine import forget_peak, memory, versions
-from t3d.pipeline.outcome import Known, Outcome, State, Wire, filled, leaves
 from t3d.pipeline.stage import Facts, Stage, stages_of
 from t3d.pipeline.store import Failure, Kind, Place, Store
 
 SCHEMA = 1
 """Raised when the meaning of keys or manifests changes; every artifact is then made anew."""
 
-
 GIVEN = "given"
 """Source role of an artifact that the data set brings itself."""
+
+State = Literal["kept", "made", "failed", "blocked"]
+Wire = Any
+"""Where an input comes from: an `ItemId`, or a mapping (part, shape, variant) down to them."""
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one item; `failures` are all those at or above it, its own included.
+
+    seconds, memory (the most bytes held at once), host: what it took, and where.
+    """
+
+    node: str
+    shape: str
+    state: State
+    place: Place | None = None
+    path: str = ""
+    digest: str = ""
+    failures: tuple[Failure, ...] = ()
+    seconds: float = 0.0
+    memory: int = 0
+    host: str = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether the artifact exists."""
+        return self.state in ("kept", "made")
+
+
+Known = Mapping[ItemId, Outcome]
+"""Outcomes of items, above all of those that an item reads."""
 
 
 @dataclass(frozen=True)
 class Task:
     """All that a worker must know to make one item, its inputs aside.
 
-    take: set where the artifact is given, see `Given`; it is then taken from the source of that role.
+    image: what decides the artifact's bytes, as far as it is known before the inputs are. sources: paths by
+    role. take: set where the artifact is given, see `Given`; it is then taken from the source of that role.
     """
 
     package: str
     root: Path
     stage: str
-    makes: str
     variant: str
     shape: str
     params: Any
-    plain_params: Mapping[str, Any]
-    seeds: Mapping[str, int]
-    sources: Mapping[str, tuple[str, Mapping[str, str]]]
+    image: Mapping[str, Any]
+    sources: Mapping[str, Path]
     wires: Mapping[str, Wire]
-    handed: tuple[str, ...]
-    version: int
-    context: Mapping[str, Any]
     allow_missing: bool
     retry_failed: bool
     take: Callable[[Path, Path], Facts] | None = None
@@ -58,38 +87,38 @@ class Task:
         return (f"{self.stage}[{self.variant}]" if self.variant else self.stage, self.shape)
 
     @property
+    def declared(self) -> Stage:
+        """The stage as it is declared."""
+        return stages_of(self.package)[self.stage]
+
+    @property
+    def makes(self) -> str:
+        """Kind of artifact."""
+        return self.declared.makes
+
+    @property
+    def plain_params(self) -> Mapping[str, Any]:
+        """Parameters as plain values, paths by content."""
+        values: Mapping[str, Any] = self.image["params"]
+        return values
+
+    @property
     def upstream(self) -> list[ItemId]:
         """Every item this one reads."""
-        return [leaf for wire in self.wires.values() for leaf in leaves(wire)]
+        return leaves(self.wires)
 
 
-Report = Callable[[Mapping[str, Any]], None]
+def leaves(wire: Wire) -> list[ItemId]:
+    """Every item of a wire."""
+    return [leaf for one in wire.values() for leaf in leaves(one)] if isinstance(wire, Mapping) else [wire]
 
 
-def preimage(task: Task, outcomes: Known) -> dict[str, Any]:
-    """All that decides the artifact's bytes; its digest is the key."""
-    inputs = {
-        need: filled(wire, outcomes, lambda outcome: outcome.digest) for need, wire in task.wires.items()
-    }
-    image = {
-        "schema": SCHEMA,
-        "stage": task.stage,
-        "version": task.version,
-        "variant": task.variant,
-        "shape": task.shape,
-        "params": dict(task.plain_params),
-        "inputs": {**inputs, **{role: dict(files) for role, (_, files) in task.sources.items()}},
-    }
-    excluded = sorted({shape for name, shape in task.upstream if shape and not outcomes[name, shape].there})
-    if excluded and not task.shape:
-        image["excluded"] = excluded
-    if "rng" in task.handed:
-        image["seed"] = task.seeds["rng"]
-    if "train_seed" in task.handed:
-        image["train_seed"] = task.seeds["train_seed"]
-    if "failures" in task.handed:
-        image["failures"] = [one.record() for one in lost(task, outcomes)]
-    return image | {name: task.context[name] for name in ("ids", "recipe") if name in task.handed}
+def filled(wire: Wire, outcomes: Known, value: Callable[[Outcome], Any]) -> Any:
+    """The wire with each item replaced by its value; items that are not there are left out."""
+    if not isinstance(wire, Mapping):
+        return value(outcomes[wire])
+    there = {name: one for name, one in wire.items() if isinstance(one, Mapping) or outcomes[one].there}
+    return {name: filled(one, outcomes, value) for name, one in there.items()}
 
 
 def failures_of(outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
@@ -98,87 +127,150 @@ def failures_of(outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def lost(task: Task, outcomes: Known) -> tuple[Failure, ...]:
-    """Every failure above this item, once each."""
-    return failures_of(outcomes[id_] for id_ in task.upstream)
+@dataclass
+class Item:
+    """A task and the outcomes of all that it reads; some may lack as long as only `blocked` is asked."""
 
+    task: Task
+    known: Known
 
-def lost_shape(task: Task, known: Known) -> Outcome | None:
-    """The outcome of a shape's item of which an input is not there; `known` may lack inputs."""
-    if not task.shape or all(outcome.there for outcome in known.values()):
-        return None
-    return Outcome(*task.id, "blocked", failures=failures_of(known.values()))
+    @cached_property
+    def above(self) -> list[Outcome]:
+        """The known outcomes of what it reads."""
+        return [self.known[id_] for id_ in self.task.upstream if id_ in self.known]
 
+    @cached_property
+    def image(self) -> dict[str, Any]:
+        """All that decides the artifact's bytes; its digest is the key."""
+        task = self.task
+        made = filled(task.wires, self.known, lambda outcome: outcome.digest)
+        image = {**task.image, "inputs": {**made, **task.image["inputs"]}}
+        excluded = sorted({one.shape for one in self.above if one.shape and not one.there})
+        if excluded and not task.shape:
+            image["excluded"] = excluded
+        if "failures" in image:
+            image["failures"] = [one.record() for one in failures_of(self.above)]
+        return image
 
-def blocked(task: Task, outcomes: Known) -> Outcome | None:
-    """The outcome of an item whose inputs are not there; None when it can be made.
+    @cached_property
+    def place(self) -> Place:
+        """Where the artifact belongs."""
+        label = GIVEN if self.task.take else self.task.variant or f"v{self.image['version']}"
+        return Place(self.task.makes, self.task.shape, label, digest(self.image))
 
-    A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
-    accidents (which a further run may bring back) unless missing ones are allowed.
-    """
-    missing = [outcomes[id_] for id_ in task.upstream if not outcomes[id_].there]
-    accidents = [one for outcome in missing for one in outcome.failures if one.kind != "data"]
-    if not task.shape and (
-        any(not outcome.shape for outcome in missing) or (accidents and not task.allow_missing)
-    ):
-        return Outcome(*task.id, "blocked", failures=lost(task, outcomes))
-    return lost_shape(task, {id_: outcomes[id_] for id_ in task.upstream})
+    @property
+    def store(self) -> Store:
+        """Where artifacts are."""
+        return Store(self.task.root)
 
+    def blocked(self) -> Outcome | None:
+        """The outcome where inputs are not there; None when it can be made.
 
-def place_of(task: Task, image: Mapping[str, Any]) -> Place:
-    """Where the artifact with this pre-image belongs."""
-    label = GIVEN if task.take else task.variant or f"v{task.version}"
-    return Place(task.makes, task.shape, label, digest(image))
+        A shape is blocked by its own missing inputs, the set by a missing set artifact, and by shapes lost to
+        accidents (which a further run may bring back) unless missing ones are allowed.
+        """
+        lost = [one for one in self.above if not one.there]
+        stopped = bool(lost)
+        if not self.task.shape:
+            accidents = any(failure.kind != "data" for one in lost for failure in one.failures)
+            stopped = any(not one.shape for one in lost) or (accidents and not self.task.allow_missing)
+        return Outcome(*self.task.id, "blocked", failures=failures_of(self.above)) if stopped else None
 
+    def look_up(self) -> Outcome | None:
+        """What is already decided: a kept artifact, a standing failure, a blocked item; else None."""
+        stopped = self.blocked()
+        if stopped:
+            return stopped
+        manifest = self.store.manifest(self.place)
+        if manifest is not None:
+            return self._there("kept", manifest)
+        failure = self.store.failure(self.place)
+        stands = failure and failure.kind == "data" and self.task.shape and not self.task.retry_failed
+        return self._failed(failure) if failure and stands else None
 
-def look_up(task: Task, outcomes: Known, store: Store) -> Outcome | None:
-    """What is already decided: a kept artifact, a standing failure, a blocked item; else None."""
-    stopped = blocked(task, outcomes)
-    if stopped:
-        return stopped
-    place = place_of(task, preimage(task, outcomes))
-    manifest = store.manifest(place)
-    if manifest is not None:
-        return _there(task, outcomes, place, store, manifest["digest"], "kept")
-    failure = store.failure(place)
-    if failure and failure.kind == "data" and task.shape and not task.retry_failed:
-        return Outcome(*task.id, "failed", place, failures=(*lost(task, outcomes), failure))
-    return None
+    def make(self, threads: int, report: Report) -> Outcome:
+        """Find the artifact or make it; a failure of the stage is a recorded outcome."""
+        found = self.look_up()
+        if found:
+            return found
+        started = time.monotonic()
+        forget_peak()
+        try:
+            with self.store.lock(self.place):
+                # another run may have been quicker
+                outcome = self.look_up() or self._make(threads, report)
+        except Exception as error:
+            logging.getLogger(__name__).debug("%s failed", self.task.id, exc_info=True)
+            tail = "".join(traceback.format_exception(error))[-4000:]
+            outcome = self.record_failure(*classify(error), tail)
+        took = time.monotonic() - started
+        return replace(outcome, seconds=took, memory=memory()[1], host=socket.gethostname())
 
+    def record_failure(self, kind: Kind, reason: str, detail: str = "") -> Outcome:
+        """Record a failure; a store that takes no record is itself the failure shown."""
+        task = self.task
+        failure = Failure(task.shape, task.stage, kind, reason, detail)
+        try:
+            self.store.record_failure(self.place, failure)
+        except OSError as error:
+            failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
+        return self._failed(failure)
 
-def make(task: Task, outcomes: Known, threads: int, report: Report) -> Outcome:
-    """Find the artifact or make it; a failure of the stage is an outcome, recorded by `record`."""
-    store = Store(task.root)
-    found = look_up(task, outcomes, store)
-    if found:
-        return found
-    image = preimage(task, outcomes)
-    place = place_of(task, image)
-    started = time.monotonic()
-    forget_peak()
-    try:
-        with store.lock(place):
-            outcome = look_up(task, outcomes, store)  # another run may have been quicker
-            if not outcome:
-                manifest = _make(task, outcomes, image, place, threads, report)
-                outcome = _there(task, outcomes, place, store, manifest["digest"], "made")
-    except Exception as error:
-        kind, reason = classify(error)
-        logging.getLogger(__name__).debug("%s failed", task.id, exc_info=True)
-        tail = "".join(traceback.format_exception(error))[-4000:]
-        failure = Failure(task.shape, task.stage, kind, reason, tail)
-        outcome = failed(task, outcomes, place, failure)
-    return replace(outcome, seconds=time.monotonic() - started, memory=memory()[1], host=socket.gethostname())
+    def _failed(self, failure: Failure) -> Outcome:
+        return Outcome(*self.task.id, "failed", self.place, failures=(*failures_of(self.above), failure))
 
+    def _there(self, state: State, manifest: Mapping[str, Any]) -> Outcome:
+        path, above = str(self.store.path(self.place)), failures_of(self.above)
+        return Outcome(*self.task.id, state, self.place, path, manifest["digest"], above)
 
-def failed(task: Task, outcomes: Known, place: Place, failure: Failure) -> Outcome:
-    """Record a failure; a store that takes no record is itself the failure shown."""
-    try:
-        Store(task.root).record_failure(place, failure)
-    except OSError as error:
-        failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
-    above = lost(task, outcomes)
-    return Outcome(*task.id, "failed", place, failures=(*above, failure))
+    def _make(self, threads: int, report: Report) -> Outcome:
+        task, store = self.task, self.store
+        started, clock = time.time(), time.monotonic()
+        with store.draft() as out:
+            if task.take:
+                facts = task.take(task.sources[GIVEN], out)
+            else:
+                facts = self._call_stage(out, threads, report)
+            manifest = {
+                "key": self.place.key,
+                "made_from": self.image,
+                "facts": dict(facts),
+                "seconds": round(time.monotonic() - clock, 3),
+                "memory": memory()[1],
+                "started": started,
+                "host": socket.gethostname(),
+                "versions": versions(),
+            }
+            published = store.publish(out, self.place, manifest)
+        shutil.rmtree(store.scratch(self.place), ignore_errors=True)
+        return self._there("made", published)
+
+    def _call_stage(self, out: Path, threads: int, report: Report) -> Facts:
+        """Call the stage with folders and source files before its star, and what it asks for after it."""
+        import numpy as np
+
+        def progress(done: float, total: float, **figures: Any) -> None:
+            report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
+
+        task, stage, scratch = self.task, self.task.declared, self.store.scratch(self.place)
+        if "scratch" in stage.handed:
+            scratch.mkdir(parents=True, exist_ok=True)
+        folders = filled(task.wires, self.known, lambda outcome: Path(outcome.path))
+        available = {
+            **self.image,  # with the train_seed, ids, recipe and failures that the stage asks for
+            "out": out,
+            "params": task.params,
+            "rng": np.random.default_rng(seed_of(self.image.get("seed", 0), task.stage, task.shape)),
+            "scratch": scratch,
+            "progress": progress,
+            "threads": threads,
+        }
+        facts = stage.function(**folders, **task.sources, **{name: available[name] for name in stage.handed})
+        missing = [name for name in stage.files if not (out / name).exists()]
+        if missing:
+            fault = f"stage {stage.name} did not write {', '.join(missing)}"
+            raise DataError(f"{fault}; this is a fault of the stage")
+        return facts or {}
 
 
 _MACHINE = frozenset(
@@ -200,82 +292,3 @@ def classify(error: BaseException) -> tuple[Kind, str]:
     if isinstance(error, UsageError):  # of this machine or these settings, not of the shape: retried
         return "infra", reason
     return "data", reason if isinstance(error, T3dError) else f"{type(error).__name__}: {reason}"
-
-
-def _make(
-    task: Task, outcomes: Known, image: Any, place: Place, threads: int, report: Report
-) -> dict[str, Any]:
-    stage, store = stages_of(task.package)[task.stage], Store(task.root)
-    started, clock = time.time(), time.monotonic()
-    scratch = store.scratch(place) if "scratch" in task.handed else None
-    with store.draft() as out:
-        if task.take:
-            facts: Facts | None = task.take(Path(task.sources[GIVEN][0]), out)
-        else:
-            handed = _hand(task, outcomes, out, scratch, threads, report)
-            facts = stage.function(**_read(task, outcomes), **handed)
-            _check_files(stage, out)
-        manifest = {
-            "key": place.key,
-            "made_from": image,
-            "facts": dict(facts or {}),
-            "seconds": round(time.monotonic() - clock, 3),
-            "memory": memory()[1],
-            "started": started,
-            "host": socket.gethostname(),
-            "versions": versions(),
-        }
-        published = store.publish(out, place, manifest)
-    if scratch:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return published
-
-
-def _read(task: Task, outcomes: Known) -> dict[str, Any]:
-    """What stands before the star of a stage: folders of artifacts, paths of source files."""
-    read = {
-        need: filled(wire, outcomes, lambda outcome: Path(outcome.path)) for need, wire in task.wires.items()
-    }
-    return read | {role: Path(path) for role, (path, _) in task.sources.items()}
-
-
-def _hand(
-    task: Task, outcomes: Known, out: Path, scratch: Path | None, threads: int, report: Report
-) -> dict[str, Any]:
-    def progress(done: float, total: float, **figures: Any) -> None:
-        report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
-
-    available: dict[str, Callable[[], Any]] = {
-        "out": lambda: out,
-        "params": lambda: task.params,
-        "rng": lambda: _generator(task),
-        "train_seed": lambda: task.seeds["train_seed"],
-        "shape": lambda: task.shape,
-        "variant": lambda: task.variant,
-        "scratch": lambda: scratch,
-        "progress": lambda: progress,
-        "threads": lambda: threads,
-        "ids": lambda: task.context["ids"],
-        "recipe": lambda: task.context["recipe"],
-        "failures": lambda: [one.record() for one in lost(task, outcomes)],
-    }
-    return {name: available[name]() for name in task.handed}
-
-
-def _generator(task: Task) -> Any:
-    import numpy as np
-
-    return np.random.default_rng(seed_of(task.seeds["rng"], task.stage, task.shape))
-
-
-def _check_files(stage: Stage, out: Path) -> None:
-    missing = [name for name in stage.files if not (out / name).exists()]
-    if missing:
-        raise DataError(
-            f"stage {stage.name} did not write {', '.join(missing)}; this is a fault of the stage"
-        )
-
-
-def _there(task: Task, outcomes: Known, place: Place, store: Store, content: str, state: State) -> Outcome:
-    above = lost(task, outcomes)
-    return Outcome(*task.id, state, place, str(store.path(place)), content, above)

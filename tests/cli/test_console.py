@@ -1,19 +1,27 @@
 """Counts, times and lines that people read."""
 
-from t3d.cli.console import Tally, duration, grouped, live_text, losses, size
-from t3d.pipeline.outcome import Outcome
+from types import SimpleNamespace
+
+from t3d.cli.console import PlainWatch, duration, grouped, live_text, losses, size
 from t3d.pipeline.store import Failure
+from t3d.pipeline.task import Outcome
+
+FOUR = SimpleNamespace(
+    tasks=dict.fromkeys([("views", shape) for shape in "abcd"]),
+    decided={("views", "a"): Outcome("views", "a", "kept")},
+)
 
 
-def test_a_tally_counts_and_estimates():
-    tally = Tally()
-    tally.totals.update({"views": 4})
-    for state, seconds in (("made", 2.0), ("kept", 0.0), ("failed", 0.0)):
-        tally.add(Outcome("views", "x", state, seconds=seconds))
-    assert tally.line("views") == "views: 1 made, 1 kept, 1 failed, 1 left"
-    assert tally.eta("views", workers=2) == 2.0
-    tally.note({"node": "views", "shape": "", "done": 1, "total": 4, "loss": 0.123456})
-    assert tally.line("views").endswith("25 %, loss 0.1235")
+def test_a_watch_counts_and_estimates(capsys):
+    watch = PlainWatch(FOUR, workers=2)
+    watch(Outcome("views", "b", "made", seconds=2.0))
+    watch(Outcome("views", "c", "blocked"))
+    assert watch.line("views") == "views: 1 made, 1 kept, 1 failed, 1 left, about 2 s to go"
+    assert capsys.readouterr().err == "", "not yet"
+    watch({"node": "views", "shape": "", "done": 1, "total": 4, "loss": 0.123456})
+    assert "25 %, loss 0.1235, about" in watch.line("views")
+    watch(Outcome("views", "d", "made", seconds=4.0))
+    assert capsys.readouterr().err == "views: 2 made, 1 kept, 1 failed\n"
 
 
 def test_live_text_has_only_numbers_worth_showing():

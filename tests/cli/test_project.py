@@ -36,7 +36,7 @@ def test_an_earlier_run_is_the_lowest_layer(tmp_path):
     ("text", "message"),
     [
         ('seed = "x"', "t3d.toml: seed: 'x' is not a whole number"),
-        ('preset = "big"', "t3d.toml: preset 'big' is not known"),
+        ('preset = "big"', "t3d.toml: preset: value 'big' is not known"),
         ("[views]\nsiez = 3", "t3d.toml: parameter of views 'siez' is not known; did you mean 'size'?"),
     ],
 )

@@ -4,10 +4,10 @@ import pytest
 
 from t3d.cli.project import PACKAGE
 from t3d.cli.running import _show, exit_status, stage_commands
-from t3d.pipeline.outcome import Outcome
 from t3d.pipeline.settings import Layer, resolve
 from t3d.pipeline.stage import stages_of
 from t3d.pipeline.store import Failure
+from t3d.pipeline.task import Outcome
 
 
 def failure(shape: str, kind: str = "data") -> Failure:

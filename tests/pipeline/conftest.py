@@ -47,6 +47,7 @@ class Toy:
     """Writes texts, runs the stages, and shows what came of it."""
 
     folder: Path
+    package: str = "toy"
 
     @property
     def work(self) -> Path:
@@ -58,11 +59,11 @@ class Toy:
             (self.folder / "data" / f"{name}.txt").write_text(text)
 
     def project(self, values: dict | None = None, **changes: object) -> Project:
-        stages = stages_of("toy")
+        stages = stages_of(self.package)
         catalogue = Texts(self.folder / "data")
         params = resolve(stages, [Layer("test", values or {})])
         graph = Graph(stages, (), catalogue.roles)
-        return Project("toy", graph, params, catalogue, self.work, **changes)
+        return Project(self.package, graph, params, catalogue, self.work, **changes)
 
     def plan(self, values: dict | None = None, target: str = "total", **changes: object) -> Plan:
         project = self.project(values, **changes)

@@ -1,4 +1,4 @@
-"""The graph: variants, demand, cycles, unknown needs."""
+"""The graph: variants, cycles, unknown needs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -46,7 +46,6 @@ def scores(
 
 
 STAGES = {f.__stage__.name: f.__stage__ for f in (mesh, views, network_a, network_b, shapes, scores)}
-PARTS = {"train": ["t1", "t2"], "test": ["x1"], "val": ["v1"]}
 
 
 def graph(*variants: str) -> Graph:
@@ -91,27 +90,6 @@ def test_what_only_some_variants_are_built_on_is_read_for_those_alone():
     assert behind(("a",), "study") == {"network": ["network_a[a]"], "prior": []}
     assert behind(("a", "b"), "look[a]") == {"network": ["network_a[a]"], "prior": []}
     assert behind(("a", "b"), "look[b]") == {"network": ["network_b[b]"], "prior": ["prior_b[b]"]}
-
-
-def test_demand_follows_parts_and_needs():
-    one = graph("a")
-    demand = {node.name: shapes for node, shapes in one.demand(one.targets("scores"), PARTS).items()}
-    assert demand == {
-        "mesh": ["t1", "t2", "x1"],
-        "views": ["t1", "t2", "x1"],
-        "network_a[a]": [""],
-        "shapes[a]": ["x1"],
-        "scores": [""],
-    }
-
-
-def test_a_target_per_shape_is_made_for_its_own_parts():
-    one = graph("a")
-    demand = {node.name: shapes for node, shapes in one.demand(one.targets("views"), PARTS).items()}
-    assert demand["views"] == ["t1", "t2", "v1", "x1"]
-    assert {node.name: found for node, found in one.demand(one.targets("shapes"), PARTS).items()}[
-        "shapes[a]"
-    ] == ["x1"]
 
 
 def test_a_command_stands_for_all_makers_of_the_selected_variants():

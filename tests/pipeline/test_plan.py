@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from t3d.pipeline.plan import reason
 
 
@@ -63,3 +65,33 @@ def test_a_source_that_is_gone_is_a_recorded_failure(toy):
     failure = planned.decided["words", "one"].failures[0]
     assert failure.kind == "data"
     assert failure.reason.endswith("one.txt: No such file or directory")
+
+
+@pytest.fixture
+def parted(toy):
+    """A set with parts, in the toy's place."""
+    for path in (toy.folder / "data").iterdir():
+        path.unlink()
+    toy.write(train1="a", train2="b", val1="c", test1="d")
+    toy.package = "parted"
+    return toy
+
+
+def test_only_shapes_of_the_parts_that_are_read_are_needed(parted):
+    items = set(parted.plan(target="answer").tasks) - {("split", "")}
+    assert items == {
+        ("item", "train1"),
+        ("item", "train2"),
+        ("model", ""),
+        ("item", "test1"),
+        ("answer", "test1"),
+    }
+    assert {shape for node, shape in parted.plan(target="item").tasks if node == "item"} == {
+        "train1", "train2", "val1", "test1",
+    }  # fmt: skip
+
+
+def test_editing_a_test_text_trains_nothing_anew(parted):
+    parted.run(target="answer")
+    parted.write(test1="new")
+    assert {task.id for task in parted.plan(target="answer").todo} == {("item", "test1"), ("answer", "test1")}

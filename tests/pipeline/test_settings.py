@@ -1,5 +1,6 @@
 """Settings: layers, types, and errors that name the nearest."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -107,8 +108,7 @@ class Checked:
 
 
 def test_params_that_check_themselves(monkeypatch):
-    from dataclasses import replace
-
-    stages = {"words": replace(stages_of("toy")["words"], params=Checked)}
+    stages = stages_of("toy")
+    monkeypatch.setattr(sys.modules["toy.words"], "Params", Checked)
     with pytest.raises(UsageError, match="words: n: must not be negative"):
         resolve(stages, [Layer("--set", {"words": {"n": "-1"}})])

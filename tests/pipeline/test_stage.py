@@ -41,9 +41,9 @@ def test_needs_and_what_is_handed_are_read_off_the_signature():
     declared = thing.__stage__
     assert declared.needs == (
         Need("one"),
-        Need("all_of", Each("train", "val")),
+        Need("all_of", ("train", "val")),
         Need("each_variant", None, True),
-        Need("both", Each("test", variants=True), True),
+        Need("both", ("test",), True),
     )
     assert declared.handed == ("out", "params")
     assert (declared.params, declared.makes, declared.summary) == (Params, "thing", "Make it.")
