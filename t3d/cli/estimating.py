@@ -10,11 +10,10 @@ from typing import Any
 import click
 
 from t3d.cli.console import duration, size
-from t3d.pipeline.outcome import leaves
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.settings import read_toml
 from t3d.pipeline.store import read_manifest
-from t3d.pipeline.task import Task
+from t3d.pipeline.task import Task, leaves
 
 
 def estimate(planned: Plan, workers: int) -> None:

@@ -105,7 +105,7 @@ def _lost(task: Task, error: BaseException, outcomes: Mapping[ItemId, Outcome]) 
 def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
     """One Dask task per item, with its inputs' futures as arguments: no barrier between stages."""
     run_id = uuid.uuid4().hex[:8]
-    resource = _resource(client, any(plan.stage_of(task.id).resource for task in plan.todo))
+    resource = _resource(client, any(task.declared.resource for task in plan.todo))
     futures: dict[ItemId, Any] = {}
     for task in plan.todo:
         stage = task.declared
