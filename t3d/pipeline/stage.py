@@ -185,7 +185,7 @@ def field_docs(params: type) -> dict[str, str]:
         body = typing.cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]).body
         for field, text in itertools.pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                value = getattr(text, "value", None)
+                value = text.value if isinstance(text, ast.Expr) else None
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
                     docs[field.target.id] = " ".join(value.value.split())
     return docs

@@ -16,7 +16,7 @@ LIVE = {"event": "live", "run": "r", "time": 131.0, "node": "sdf", "shape": "a",
 def test_a_picture_of_a_run():
     assert watching.picture([START, MADE, LOST, LIVE], going=True) == [
         "t3d run --category sofa: going on, 31 s, box:/home",
-        "mesh: 1 made, 1 kept, 1 failed, 1 left",
+        "mesh: 1 made, 1 kept, 1 failed, 1 left, about 18 s to go",
         "sdf: 0 made, 0 kept, 0 failed, 3 left, 25 %",
         "slowest: mesh a 12 s, 2 GB",
         "mesh: timeout failure: took longer than 5 s: 1 (b)",
