@@ -16,7 +16,7 @@ from t3d.report.sections import SECTIONS, Section
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FEWER = (
-    "--limit 60 --set views.views=10 --set sdf.count=50000 --set codes.iterations=3000 "
+    "--limit 60 --set views.views=10 --set sdf.count=50000 --set codes.iterations=5000 "
     "--set network_s1.iterations=300 --set correspondence.sheet=23"
 )
 SETTINGS = {"sofa": "--set correspondence.sheet=23", "chair": FEWER, "plane": FEWER}
@@ -25,9 +25,9 @@ SETTINGS = {"sofa": "--set correspondence.sheet=23", "chair": FEWER, "plane": FE
 HEAD = """# Gallery
 
 The first goal of the method in pictures: a category's template, and how its shapes relate to it. Shapes are
-procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page; its stages took
-{minutes} minutes of a busy machine, one after the other. `t3d template` makes the same pictures of any
-category. Colours are places on the template; equal colours correspond.
+procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page, of what `make all`
+left in `work` where it can; its stages took {minutes} minutes, one after the other. `t3d template` makes the same
+pictures of any category. Colours are places on the template; equal colours correspond.
 """
 
 TABLE = """
@@ -38,7 +38,7 @@ TABLE = """
 
 def main() -> None:
     """Make what is missing, then the page."""
-    work = Path(sys.argv[1] if len(sys.argv) > 1 else "work/gallery")
+    work = Path(sys.argv[1] if len(sys.argv) > 1 else "work")
     (DOCS / "gallery").mkdir(exist_ok=True)
     parts, seconds = [], 0.0
     for category, settings in SETTINGS.items():
