@@ -26,8 +26,8 @@ HEAD = """# Gallery
 
 The first goal of the method in pictures: a category's template, and how its shapes relate to it. Shapes are
 procedural (`t3d synth`), networks are those of solution 1. `make gallery` makes this page, of what `make all`
-left in `work` where it can; its stages took {minutes} minutes, one after the other. `t3d template` makes the same
-pictures of any category. Colours are places on the template; equal colours correspond.
+left in `work` where it can; its stages took {minutes} minutes, one after the other. `t3d template` makes the
+same pictures of any category. Colours are places on the template; equal colours correspond.
 """
 
 TABLE = """
