@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from t3d.datasets.splits import evenly
 from t3d.geometry.correspondence import lattice
 from t3d.report.figures import Panel, Series, chart
+from t3d.report.gallery import ShapeFolders
 from t3d.report.sections import Rows, Section, section
-from t3d.report.summary import Score
+from t3d.report.summary import Score, read_scores
+from t3d.report.worst import worst_rows
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
 
 Reals = NDArray[np.floating]
 
-AZIMUTH = "azimuth (°; 270: front, 90: back)"
-"""Name of an axis, by the camera recipe's convention."""
+DIRECTIONS = (("azimuth (°; 270: front, 90: back)", 45.0), ("elevation (°)", 5.0))
+"""Names of axes, by the camera recipe's convention, and widths of bins in degrees."""
 
-WIDTH = 45.0
-"""Of the bins of azimuths, in degrees."""
+DRAWN = 300
+"""Of pairs of codes, so that no network hides another."""
 
 
 def several(views: Mapping[str, Path], count: int) -> dict[str, Path]:
@@ -72,51 +74,87 @@ def _dots(rows: Reals, count: int) -> list[Series]:
 def cloud_panel(title: str, views: Reals) -> Panel:
     """Views (K, V, C) in the plane by t-SNE, one colour and mark per shape, in turn."""
     x, y = plane(views.reshape(-1, views.shape[-1])).T.reshape(2, *views.shape[:2])
-    return Panel(title, "", "", [Series("", *pair, dots=True) for pair in zip(x, y, strict=True)])
+    return Panel(f"{title}: t-SNE", "", "", [Series("", *pair, dots=True) for pair in zip(x, y, strict=True)])
 
 
-def azimuth(folder: Path, view: str) -> float:
-    """From where a view (`easy/07`) of a `views` folder looks at the centre, in [0, 360) degrees."""
+def cosine_panel(title: str, views: Reals) -> Panel:
+    """Distributions of the cosines of views (K, V, C) within and between shapes."""
+    from t3d.models.embeddings import cosines
+
+    edges = np.linspace(-1, 1, 41)
+    shares = [np.histogram(values, edges)[0] / len(values) for values in cosines(views)]
+    names = ("views of one shape", "views of two shapes")
+    series = [Series(name, edges[1:] - 0.025, share) for name, share in zip(names, shares, strict=True)]
+    return Panel(
+        f"{title}: pairs of views", "cosine (bins of 0.05)", "share of pairs", series, limits=(0, None)
+    )
+
+
+def direction(folder: Path, view: str) -> tuple[float, float]:
+    """Azimuth in [0, 360) and elevation, in degrees, of the eye of a view (`easy/07`) of a `views` folder."""
     from t3d.datasets.cameras import read_cameras
 
     level, number = view.split("/")
-    x, _, z = read_cameras(folder / "cameras.json")[level][int(number)].eye
-    return float(np.degrees(np.arctan2(z, x)) % 360)
+    x, y, z = read_cameras(folder / "cameras.json")[level][int(number)].eye
+    return float(np.degrees(np.arctan2(z, x)) % 360), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
 
 
-def error_panel(scores: Sequence[Score], views: Mapping[str, Path]) -> Panel:
-    """Errors of networks against the azimuth of the view: dots, medians of bins of `WIDTH` as lines."""
-    found: dict[str, list[tuple[float, float]]] = {}
+def error_panels(scores: Sequence[Score], views: Mapping[str, Path]) -> list[Panel]:
+    """Errors of networks against azimuth and elevation of the view: dots, and medians of bins as lines."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
     for one in scores:
         if one.method == one.variant and one.view and one.shape in views and one.chamfer is not None:
-            found.setdefault(one.variant, []).append((azimuth(views[one.shape], one.view), one.chamfer))
-    series = []
-    for number, (variant, pairs) in enumerate(found.items()):
-        at, errors = np.array(pairs).T
-        bins = np.unique(at // WIDTH)
-        medians = np.array([np.median(errors[at // WIDTH == one]) for one in bins])
-        line = Series(f"{variant}, median", (bins + 0.5) * WIDTH, medians, color=number)
-        series += [Series("", at, errors, True, number), line]
-    return Panel("", AZIMUTH, "Chamfer distance (log scale)", series, "y")
+            angles = direction(views[one.shape], one.view)
+            found.setdefault(one.variant, []).append((*angles, one.chamfer))
+    panels = []
+    for angle, (across, width) in enumerate(DIRECTIONS):
+        series = []
+        for number, (variant, rows) in enumerate(found.items()):
+            at, errors = np.array(rows).T[[angle, 2]]
+            line = Series(f"{variant}, median", *_medians(at, errors, width), color=number)
+            series += [Series("", at, errors, True, number), line]
+        panels.append(Panel("", across, "Chamfer distance (log scale)", series, "y"))
+    return panels
 
 
-def code_row(name: str, model: "Network", codes: Reals, shapes: int) -> dict[str, Any]:
-    """What is trained: a code book for `shapes` shapes grows with their number, an encoder does not; and
-    whether close codes (K, C) warp points alike.
+def _medians(at: Reals, values: Reals, width: float) -> tuple[Reals, Reals]:
+    bins = np.unique(at // width)
+    return (bins + 0.5) * width, np.array([np.median(values[at // width == one]) for one in bins])
+
+
+def warp_distances(network: "Network", codes: Reals, points: Reals) -> Reals:
+    """For pairs of codes (K, C) how far apart they are, and how far they warp points (N, 3) apart on average:
+    (2, P).
     """
-    size, code = model.encoder_parameters, len(model.mean_code)
-    sizes = {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
-    return sizes | {"warps against codes": warp_correlation(model, codes, lattice(8))}
-
-
-def warp_correlation(network: "Network", codes: Reals, points: Reals) -> float:
-    """Rank correlation over pairs of codes (K, C): how far apart they are, and they warp points (N, 3)."""
     from scipy.spatial.distance import pdist
-    from scipy.stats import spearmanr
 
     places = np.stack([network.warp(points, code) for code in codes], axis=1)
-    moved = np.mean([pdist(place) for place in places], axis=0)
-    return float(spearmanr(pdist(codes), moved).statistic)
+    return np.stack([pdist(codes), np.mean([pdist(place) for place in places], axis=0)])
+
+
+def growth_panel(rows: Rows, shapes: int) -> Panel:
+    """Numbers in encoders and in the code book as training shapes grow, from `code_row` for `shapes`."""
+    counts, book = np.geomspace(10, 1e6, 16), rows[0]["code book"]
+    sizes = {row["encoder"]: row["numbers"] for row in rows}
+    encoders = [Series(f"encoder of {name}", counts, np.full(16, size)) for name, size in sizes.items()]
+    largest = max(sizes.values())
+    books = [
+        Series("code book", counts, counts * book / shapes),
+        Series(f"here: {shapes} shapes", np.full(2, shapes), np.array([book, largest])),
+    ]
+    across, up = "training shapes (log scale)", "trained numbers (log scale)"
+    return Panel("Encoder and code book", across, up, [*encoders, *books], "xy", (None, 1e3 * largest))
+
+
+def code_row(name: str, model: "Network", shapes: int, pairs: Reals) -> dict[str, Any]:
+    """What is trained: a code book for `shapes` shapes grows with their number, an encoder does not; and
+    whether close codes warp points alike: rank correlation of the `pairs` of `warp_distances`.
+    """
+    from scipy.stats import spearmanr
+
+    size, code = model.encoder_parameters, len(model.mean_code)
+    sizes = {"encoder": name, "numbers": size, "code book": code * shapes, "equal at shapes": size // code}
+    return sizes | {"warps against codes": float(spearmanr(*pairs).statistic)}
 
 
 def write_figure(out: Path, name: str, panels: Sequence[Panel], rows: Rows = (), about: str = "") -> Section:
@@ -126,9 +164,46 @@ def write_figure(out: Path, name: str, panels: Sequence[Panel], rows: Rows = (),
     return found
 
 
+def code_sections(
+    out: Path,
+    models: Mapping[str, "Network"],
+    codes: Mapping[str, Reals],
+    clouds: Mapping[str, Reals],
+    shapes: int,
+) -> list[Section]:
+    """Codes (K, C) of some of `shapes` training shapes and of views (U, V, C) of unseen ones, by network."""
+    drawn = [
+        write_figure(out, "codes", code_panels(codes[name], views.mean(1)), about=name)
+        for name, views in clouds.items()
+    ]
+    return [*drawn, warp_section(out, models, codes, shapes), cloud_section(out, "codes", clouds)]
+
+
+def warp_section(
+    out: Path, models: Mapping[str, "Network"], codes: Mapping[str, Reals], shapes: int
+) -> Section:
+    """How codes (K, C) by network go with warps, and what a code book for `shapes` shapes costs."""
+    pairs = {name: warp_distances(model, codes[name], lattice(8)) for name, model in models.items()}
+    rows = [code_row(name, model, shapes, pairs[name]) for name, model in models.items()]
+    thin = {name: found[:, :: found.shape[1] // DRAWN + 1] for name, found in pairs.items()}
+    moved = "mean distance of warped points\n(unit-frame lengths)"
+    dots = [Series(name, x, y, True) for name, (x, y) in thin.items()]
+    near = Panel("Pairs of training shapes", "distance of two codes", moved, dots)
+    return write_figure(out, "warps", [near, growth_panel(rows, shapes)], rows)
+
+
 def cloud_section(out: Path, about: str, clouds: Mapping[str, Reals]) -> Section:
-    """Views (K, V, C) by encoder: in the plane, and how well they tell shapes apart."""
+    """Views (K, V, C) by encoder: in the plane, and their cosines: how well they tell shapes apart."""
     from t3d.models.embeddings import measures
 
     rows = [{"encoder": one, **measures(views), "shapes": len(views)} for one, views in clouds.items()]
-    return write_figure(out, "views", [cloud_panel(*one) for one in clouds.items()], rows, about)
+    panels = [draw(*one) for one in clouds.items() for draw in (cloud_panel, cosine_panel)]
+    return write_figure(out, "views", panels, rows, about)
+
+
+def error_section(out: Path, scores: Path, folders: Mapping[str, ShapeFolders]) -> Section:
+    """Errors of test shapes by direction, from a `metrics.csv`; table: what is wrong with the worst."""
+    test = [one for one in read_scores(scores) if one.part == "test"]
+    views = next(iter(folders.values())).views["test"]
+    worst = [row for name, found in folders.items() for row in worst_rows(test, found, name)]
+    return write_figure(out, "errors", error_panels(test, views), worst)

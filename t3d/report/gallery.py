@@ -1,7 +1,7 @@
 """Which shapes a report shows, and their pictures: strips of one shape each, from best to worst."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +12,8 @@ from t3d.datasets.images import read_rgb
 from t3d.datasets.meshes import read_ply
 from t3d.geometry.cameras import Camera
 from t3d.geometry.mesh import Mesh
-from t3d.report.pictures import (
-    ANGLES,
-    MADE,
-    TRUE,
-    Color,
-    Tile,
-    around,
-    draw,
-    input_view,
-    place_colors,
-    template_colors,
-    tile,
-    view_camera,
-)
+from t3d.report import pictures
+from t3d.report.pictures import MADE, TRUE, Color, Tile, tile
 from t3d.report.summary import PARTS, ByPart, Score
 from t3d.report.tables import method_name
 from t3d.report.viewer import solid
@@ -45,11 +33,11 @@ class Subject:
 
     def camera(self, size: int) -> Camera:
         """That of the view, for pictures `size` pixels wide."""
-        return view_camera(self.views, self.view, size)
+        return pictures.view_camera(self.views, self.view, size)
 
     def seen(self) -> Tile:
         """The view itself."""
-        return Tile("input view", input_view(self.views, self.view))
+        return Tile("input view", pictures.input_view(self.views, self.view))
 
     def truth(self) -> Mesh:
         """The true shape, in the unit frame."""
@@ -128,7 +116,7 @@ def strip(subject: Subject, network: "Network", size: int) -> list[Tile]:
     camera, mesh = subject.camera(size), subject.made()
     note = "" if mesh else subject.reason()
     image = read_rgb(subject.views / f"{subject.view}.png")
-    colors = template_colors(mesh, image, network) if mesh else TRUE
+    colors = pictures.template_colors(mesh, image, network) if mesh else TRUE
     return [
         subject.seen(),
         tile("reconstruction", mesh, camera, MADE, note),
@@ -190,9 +178,10 @@ def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
     tiles.append(_solid("ground truth", subject.truth(), TRUE, size))
     if path.exists():
         mesh = read_ply(path)
-        tiles.append(_solid("template", mesh, place_colors(mesh.vertices), size))
+        tiles.append(_solid("template", mesh, pictures.place_colors(mesh.vertices), size))
     return tiles
 
 
 def _solid(caption: str, mesh: Mesh, color: Color, size: int) -> Tile:
-    return Tile(caption, draw(mesh, around(*ANGLES[0], size), color), solid=solid(mesh, color))
+    camera = pictures.around(*pictures.ANGLES[0], size)
+    return replace(tile(caption, mesh, camera, color), solid=solid(mesh, color))

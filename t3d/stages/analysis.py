@@ -1,5 +1,6 @@
-"""What the networks learned: codes and embeddings, errors by direction, sizes."""
+"""What the networks learned: codes and embeddings, errors by direction and kind, sizes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,13 +26,15 @@ def analysis(
     codes: Annotated[Shapes, Variants("s1")],
     pretrain: Annotated[Shapes, Variants("s2")],
     views: Annotated[Parts, Each("train", "test")],
+    mesh: Annotated[Parts, Each("test")],
+    reconstructions: Annotated[Mapping[str, Parts], Each("test", variants=True)],
     scores: Path,
     *,
     out: Path,
     params: Params,
     train_seed: int,
 ) -> Facts:
-    """Draw codes and embeddings in the plane; measure retrieval, and errors by direction.
+    """Draw codes and embeddings in the plane; measure retrieval, errors by direction and kind.
 
     Embeddings of views are those of networks, and of encoders before and after contrastive pre-training.
     Nothing can be compared with fewer than two unseen shapes.
@@ -41,8 +44,8 @@ def analysis(
     from t3d.models.embeddings import features, pretrained, shape_codes
     from t3d.models.network import load
     from t3d.report import analysis as report
+    from t3d.report.gallery import ShapeFolders
     from t3d.report.sections import write_sections
-    from t3d.report.summary import read_scores
 
     models = {name: load(folder) for name, folder in network.items()}
     train = report.several(views["train"], params.shapes)
@@ -50,17 +53,15 @@ def analysis(
     made = []
     if len(unseen) > 1:
         clouds = {name: np.stack([*map(model.encode, unseen)]) for name, model in models.items()}
+        trained = {}
         for name, model in models.items():
             known = shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
-            trained = np.stack([*known.values()])
-            panels = report.code_panels(trained, clouds[name].mean(1))
-            row = report.code_row(name, model, trained, len(views["train"]))
-            made.append(report.write_figure(out, "codes", panels, [row], name))
-        made.append(report.cloud_section(out, "codes", clouds))
+            trained[name] = np.stack([*known.values()])
+        made += report.code_sections(out, models, trained, clouds, len(views["train"]))
         if pretrain:
             encoders = pretrained(pretrain, train_seed).items()
             clouds = {who: np.stack([features(one, images) for images in unseen]) for who, one in encoders}
             made.append(report.cloud_section(out, "pre-training", clouds))
-    scored = [one for one in read_scores(scores / "metrics.csv") if one.part == "test"]
-    made.append(report.write_figure(out, "errors", [report.error_panel(scored, views["test"])]))
+    folders = {name: ShapeFolders(views, mesh, found) for name, found in reconstructions.items()}
+    made.append(report.error_section(out, scores / "metrics.csv", folders))
     return write_sections(out, made)

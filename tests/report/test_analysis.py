@@ -9,18 +9,28 @@ from t3d.report.summary import Score
 RNG = np.random.default_rng(0)
 
 
+class Shifts:
+    """A network that warps by adding the code."""
+
+    mean_code, encoder_parameters = np.zeros(8), 1000
+
+    def warp(self, points, code):
+        return points + code
+
+
 def score(shape, chamfer, method="s1", choice="fix"):
     labels = {"method": method, "variant": "s1", "part": "test", "level": "easy", "choice": choice}
     return Score("deepsdf", shape, "easy/00", "ok", "", {"chamfer-l2": chamfer}, **labels)
 
 
 def test_directions_are_those_of_the_camera_recipe(tmp_path, monkeypatch):
-    wanted = np.array([0.0, 90, 270, 359])
-    turn, lift = np.radians(wanted), np.radians([10, 45, 0, 30])
+    wanted = np.array([[0.0, 10], [90, 45], [270, 0], [359, 30]])
+    turn, lift = np.radians(wanted).T
     eyes = np.array([np.cos(turn) * np.cos(lift), np.sin(lift), np.sin(turn) * np.cos(lift)]).T * 1.7
     cameras = {"easy": [type("Camera", (), {"eye": eye}) for eye in eyes]}
     monkeypatch.setattr("t3d.datasets.cameras.read_cameras", lambda path: cameras)
-    assert [analysis.azimuth(tmp_path, f"easy/{number:02d}") for number in range(4)] == pytest.approx(wanted)
+    found = np.array([analysis.direction(tmp_path, f"easy/{number:02d}") for number in range(4)])
+    assert found == pytest.approx(wanted)
 
 
 def test_figures_of_codes_are_the_same_every_time():
@@ -35,28 +45,45 @@ def test_figures_of_codes_are_the_same_every_time():
 
 
 def test_errors_stand_at_their_direction_with_medians_of_bins(tmp_path, monkeypatch):
-    angles = iter(RNG.uniform(0, 360, 50))
-    at = {f"{number:02d}": next(angles) for number in range(50)}
-    monkeypatch.setattr(analysis, "azimuth", lambda folder, view: at[folder.name])
+    at = {f"{number:02d}": (RNG.uniform(0, 360), RNG.uniform(0, 45)) for number in range(50)}
+    monkeypatch.setattr(analysis, "direction", lambda folder, view: at[folder.name])
     scores = [score(shape, 0.1 + RNG.random()) for shape in at]
     others = [score("00", 0.3, "template"), score("01", None), score("elsewhere", 0.2)]
-    dots, line = analysis.error_panel([*scores, *others], {shape: tmp_path / shape for shape in at}).series
-    assert dots.x.tolist() == list(at.values())
-    assert dots.y.tolist() == [one.chamfer for one in scores]
-    slow = {}
-    for angle, one in zip(at.values(), scores, strict=True):
-        slow.setdefault(22.5 + 45 * int(angle / 45), []).append(one.chamfer)
-    assert line.x.tolist() == sorted(slow)
-    assert line.y == pytest.approx([np.median(slow[middle]) for middle in sorted(slow)])
+    panels = analysis.error_panels([*scores, *others], {shape: tmp_path / shape for shape in at})
+    for panel, angles, width in zip(panels, zip(*at.values(), strict=True), (45, 5), strict=True):
+        dots, line = panel.series
+        assert dots.x.tolist() == list(angles)
+        assert dots.y.tolist() == [one.chamfer for one in scores]
+        slow = {}
+        for angle, one in zip(angles, scores, strict=True):
+            slow.setdefault(width / 2 + width * int(angle / width), []).append(one.chamfer)
+        assert line.x.tolist() == sorted(slow)
+        assert line.y == pytest.approx([np.median(slow[middle]) for middle in sorted(slow)])
 
 
-def test_a_code_book_crosses_the_encoder_where_the_table_says():
-    class Sized:
-        mean_code, encoder_parameters = np.zeros(8), 1000
+def test_cosines_of_one_shape_and_of_two_are_counted_apart():
+    """Two shapes, opposite one another, whose views are all alike."""
+    views = np.array([[[1.0, 0]] * 3, [[-1.0, 0]] * 3])
+    one, two = analysis.cosine_panel("s1", views).series
+    assert (one.x[one.y > 0], one.y.sum()) == (pytest.approx([0.975]), 1)
+    assert (two.x[two.y > 0], two.y.sum()) == (pytest.approx([-0.975]), 1)
 
-        def warp(self, points, code):
-            return points + code
 
-    row = analysis.code_row("s1", Sized(), RNG.normal(size=(6, 3)), 50)
+def test_warps_and_sizes_in_one_figure_with_their_table(tmp_path):
+    """Shifts are as far apart as their codes; a code book crosses the encoder where the table says."""
+    codes = RNG.normal(size=(30, 3))
+    section = analysis.warp_section(tmp_path, {"s1": Shifts()}, {"s1": codes}, 50)
     expected = {"encoder": "s1", "numbers": 1000, "code book": 400, "equal at shapes": 125}
-    assert row == {**expected, "warps against codes": pytest.approx(1)}, "shifts are as far apart as codes"
+    assert section.rows == [{**expected, "warps against codes": pytest.approx(1)}]
+    text = (tmp_path / "warps.svg").read_text()
+    assert all(f">{words}<" in text for words in ("s1", "encoder of s1", "code book", "here: 50 shapes"))
+    slow = [np.linalg.norm(codes[a] - codes[b]) for a in range(30) for b in range(a + 1, 30)]
+    assert analysis.warp_distances(Shifts(), codes, np.zeros((4, 3))) == pytest.approx(np.array([slow, slow]))
+
+
+def test_sizes_grow_as_the_table_says():
+    rows = [{"encoder": "s1", "numbers": 1000, "code book": 400}]
+    encoder, book, here = analysis.growth_panel(rows, 50).series
+    assert book.y == pytest.approx(8 * book.x)
+    assert set(encoder.y) == {1000}
+    assert (here.x.tolist(), here.y.tolist()) == ([50, 50], [400, 1000])
