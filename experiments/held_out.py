@@ -1,10 +1,10 @@
-"""More shapes to test networks on that were trained on a procedural set: tighter intervals, nothing trained again.
+"""More shapes to test the networks of a procedural set on: tighter intervals, nothing trained again.
 
     python experiments/held_out.py STORE DEST COUNT
 
-STORE is the category's folder in the store of the run (`work/sofa`). DEST gets a procedural set of COUNT shapes,
-of which the first are those of the run, and split lists with its training and validation shapes; all others are
-test shapes. Then, with the run's own store, preset and solution, only what is new is made:
+STORE is the category's folder in the store of the run (`work/sofa`). DEST gets a procedural set of COUNT
+shapes, of which the first are those of the run, and split lists with its training and validation shapes; all
+others are test shapes. Then, with the run's own store, preset and solution, only what is new is made:
 
     t3d evaluate --category sofa --data DEST --splits DEST/splits
 """

@@ -19,10 +19,14 @@ from t3d.models.views import read_views
 Bytes = NDArray[np.uint8]
 
 
+def easy_numbers(folder: Path, count: int) -> list[int]:
+    """Numbers of at most `count` easy views of a shape, evenly."""
+    return evenly(sorted(int(path.stem) for path in (folder / "easy").glob("*.png")), count)
+
+
 def easy_views(folder: Path, count: int) -> Bytes:
-    """At most `count` easy views (V, H, H, 3) of a shape, evenly."""
-    numbers = evenly(sorted(int(path.stem) for path in (folder / "easy").glob("*.png")), count)
-    return read_views(folder, "easy", numbers)[0]
+    """These views, (V, H, H, 3)."""
+    return read_views(folder, "easy", easy_numbers(folder, count))[0]
 
 
 def shape_codes(
@@ -86,6 +90,18 @@ def measures(embeddings: NDArray[np.floating]) -> dict[str, float]:
         "intra": float(intra.mean()),
         "inter": float(inter.mean()),
     }
+
+
+def drift(embeddings: NDArray[np.floating]) -> Floats:
+    """How far each view (K, V) is from the mean of its shape, over the mean distance of two shapes' means.
+
+    0: the view does not matter; 1: two views differ as two shapes do.
+    """
+    means = embeddings.mean(1)
+    one, other = np.triu_indices(len(means), 1)
+    apart = np.linalg.norm(means[one] - means[other], axis=1).mean()
+    away: Floats = np.linalg.norm(embeddings - means[:, None], axis=2) / apart
+    return away
 
 
 def _centred(embeddings: NDArray[np.floating]) -> Floats:

@@ -44,6 +44,17 @@ def pictures(views: Mapping[str, Path], count: int) -> list[NDArray[np.uint8]]:
     return [images[: min(map(len, read))] for images in read]
 
 
+def azimuths(views: Mapping[str, Path], count: int) -> Reals:
+    """Azimuths (K, V) in degrees of these views."""
+    from t3d.models.embeddings import easy_numbers
+
+    read = [
+        [direction(folder, f"easy/{number:02d}")[0] for number in easy_numbers(folder, count)]
+        for folder in views.values()
+    ]
+    return np.array([angles[: min(map(len, read))] for angles in read])
+
+
 def plane(rows: Reals) -> Reals:
     """Rows (M, C), M > 2, in two dimensions by t-SNE (van der Maaten & Hinton 2008); the same every time."""
     from sklearn.manifold import TSNE
@@ -199,6 +210,16 @@ def cloud_section(out: Path, about: str, clouds: Mapping[str, Reals]) -> Section
     rows = [{"encoder": one, **measures(views), "shapes": len(views)} for one, views in clouds.items()]
     panels = [draw(*one) for one in clouds.items() for draw in (cloud_panel, cosine_panel)]
     return write_figure(out, "views", panels, rows, about)
+
+
+def drift_section(out: Path, clouds: Mapping[str, Reals], at: Reals) -> Section:
+    """How far codes of views (K, V, C) by network are from their shape's mean, by azimuth `at` (K, V)."""
+    from t3d.models.embeddings import drift
+
+    across, width = DIRECTIONS[0]
+    lines = [Series(name, *_medians(at.ravel(), drift(one).ravel(), width)) for name, one in clouds.items()]
+    up = "distance to the shape's mean\n/ distance between shapes"
+    return write_figure(out, "azimuth", [Panel("", across, up, lines, limits=(0, None))])
 
 
 def error_section(out: Path, scores: Path, folders: Mapping[str, ShapeFolders]) -> Section:

@@ -49,7 +49,8 @@ def analysis(
 
     models = {name: load(folder) for name, folder in network.items()}
     train = report.several(views["train"], params.shapes)
-    unseen = report.pictures(report.several(views["test"], params.unseen), params.views)
+    folders = report.several(views["test"], params.unseen)
+    unseen = report.pictures(folders, params.views)
     made = []
     if len(unseen) > 1:
         clouds = {name: np.stack([*map(model.encode, unseen)]) for name, model in models.items()}
@@ -58,10 +59,11 @@ def analysis(
             known = shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
             trained[name] = np.stack([*known.values()])
         made += report.code_sections(out, models, trained, clouds, len(views["train"]))
+        made.append(report.drift_section(out, clouds, report.azimuths(folders, params.views)))
         if pretrain:
             encoders = pretrained(pretrain, train_seed).items()
             clouds = {who: np.stack([features(one, images) for images in unseen]) for who, one in encoders}
             made.append(report.cloud_section(out, "pre-training", clouds))
-    folders = {name: ShapeFolders(views, mesh, found) for name, found in reconstructions.items()}
-    made.append(report.error_section(out, scores / "metrics.csv", folders))
+    shown = {name: ShapeFolders(views, mesh, found) for name, found in reconstructions.items()}
+    made.append(report.error_section(out, scores / "metrics.csv", shown))
     return write_sections(out, made)

@@ -114,7 +114,7 @@ def test_both_solutions_are_scored_side_by_side(chain):
 
 
 def test_template_and_analysis_leave_figures_that_are_not_empty(chain):
-    count = {"correspondence/_all/s1-*": 4, "correspondence/_all/s2-simclr-*": 4, "analysis/_all/*": 6}
+    count = {"correspondence/_all/s1-*": 4, "correspondence/_all/s2-simclr-*": 4, "analysis/_all/*": 7}
     for pattern, figures in count.items():
         (folder,) = chain.glob(f"work/sofa/{pattern}")
         named = [

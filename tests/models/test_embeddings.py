@@ -8,7 +8,7 @@ from PIL import Image
 
 from t3d.models import embeddings
 from t3d.models.decoder import DecoderConfig, build_decoder
-from t3d.models.embeddings import cosines, easy_views, measures, pretrained, shape_codes
+from t3d.models.embeddings import cosines, drift, easy_views, measures, pretrained, shape_codes
 from t3d.models.encoder import EncoderConfig, build_backbone, resnet_settings
 from t3d.models.network import save_codes, save_encoder
 
@@ -53,6 +53,12 @@ def test_shapes_far_apart_are_all_found_again():
     assert found["retrieval"] == 1.0
     assert found["intra"] > 0.99
     assert found["inter"] < 0
+
+
+def test_drift_is_relative_to_the_distance_of_shapes():
+    views = np.zeros((2, 2, 1))
+    views[0, :, 0], views[1, :, 0] = (-1, 1), (9, 11)
+    assert drift(views) == pytest.approx(np.full((2, 2), 0.1))
 
 
 def test_easy_views_are_evenly_spread(tmp_path):

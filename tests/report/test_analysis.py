@@ -87,3 +87,15 @@ def test_sizes_grow_as_the_table_says():
     assert book.y == pytest.approx(8 * book.x)
     assert set(encoder.y) == {1000}
     assert (here.x.tolist(), here.y.tolist()) == ([50, 50], [400, 1000])
+
+
+def test_drift_stands_at_the_azimuths_of_the_views(tmp_path):
+    views = np.zeros((2, 4, 1))
+    views[0, :, 0], views[1, :, 0] = (-1, 1, -3, 3), (9, 11, 7, 13)
+    at = np.array([[10, 20, 100, 110], [30, 40, 120, 130]], dtype=float)
+    made = analysis.drift_section(tmp_path, {"s1": views}, at)
+    assert made.title == "Invariance against azimuth"
+    assert "<svg" in (tmp_path / "azimuth.svg").read_text()
+    x, y = analysis._medians(at.ravel(), np.abs(views - views.mean(1, keepdims=True)).ravel() / 10, 45)
+    assert x.tolist() == [22.5, 112.5]
+    assert y.tolist() == [0.1, 0.3]
