@@ -47,11 +47,11 @@ def analysis(
     from t3d.report.gallery import ShapeFolders
     from t3d.report.sections import write_sections
 
-    models = {name: load(folder) for name, folder in network.items()}
-    train = report.several(views["train"], params.shapes)
-    folders = report.several(views["test"], params.unseen)
-    unseen = report.pictures(folders, params.views)
-    made = []
+    models, made = {name: load(folder) for name, folder in network.items()}, []
+    train, test = (
+        report.several(views[part], n) for part, n in (("train", params.shapes), ("test", params.unseen))
+    )
+    unseen = report.pictures(test, params.views)
     if len(unseen) > 1:
         clouds = {name: np.stack([*map(model.encode, unseen)]) for name, model in models.items()}
         trained = {}
@@ -59,7 +59,7 @@ def analysis(
             known = shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
             trained[name] = np.stack([*known.values()])
         made += report.code_sections(out, models, trained, clouds, len(views["train"]))
-        made.append(report.drift_section(out, clouds, report.azimuths(folders, params.views)))
+        made.append(report.drift_section(out, clouds, report.azimuths(test, params.views)))
         if pretrain:
             encoders = pretrained(pretrain, train_seed).items()
             clouds = {who: np.stack([features(one, images) for images in unseen]) for who, one in encoders}
