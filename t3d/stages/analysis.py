@@ -47,17 +47,15 @@ def analysis(
     from t3d.report.gallery import ShapeFolders
     from t3d.report.sections import write_sections
 
-    models, made = {name: load(folder) for name, folder in network.items()}, []
-    train, test = (
-        report.several(views[part], n) for part, n in (("train", params.shapes), ("test", params.unseen))
-    )
-    unseen = report.pictures(test, params.views)
+    models = {name: load(folder) for name, folder in network.items()}
+    train = report.several(views["train"], params.shapes)
+    test = report.several(views["test"], params.unseen)
+    unseen, made = report.pictures(test, params.views), []
     if len(unseen) > 1:
         clouds = {name: np.stack([*map(model.encode, unseen)]) for name, model in models.items()}
-        trained = {}
-        for name, model in models.items():
-            known = shape_codes(model, codes.get("" if name == "s1" else name), train, train, params.views)
-            trained[name] = np.stack([*known.values()])
+        books = {name: codes.get("" if name == "s1" else name) for name in models}
+        known = {name: shape_codes(models[name], books[name], train, train, params.views) for name in models}
+        trained = {name: np.stack([*found.values()]) for name, found in known.items()}
         made += report.code_sections(out, models, trained, clouds, len(views["train"]))
         made.append(report.drift_section(out, clouds, report.azimuths(test, params.views)))
         if pretrain:
