@@ -62,7 +62,7 @@ def test_every_command_is_in_a_section_or_hidden():
         ("render --data empty", "error: empty: no mesh in it"),
         (
             "render --data data --category sofaa",
-            "error: data: no category 'sofaa' in it; there is sofa (04256520)",
+            "error: data: no category 'sofaa' in it; there is sofa",
         ),
         ("render --set sdff.count=3", "error: --set: stage 'sdff' is not known; did you mean 'sdf'?"),
         (
