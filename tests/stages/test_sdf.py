@@ -34,7 +34,7 @@ REFUSED = {
     "model.obj": "no face has an area",
     "bad_index.off": "outside the range",
     "notenoughindices.obj": "a sheet",
-    "draco_couch.glb": "Draco",
+    "draco_couch.glb": "draco",
 }
 
 
