@@ -89,7 +89,7 @@ def test_dropping_failures_is_said_and_changes_the_mean(folders):
     assert dropped["metrics"]["f@0.2"]["mean"] == pytest.approx(1)
     assert kept["metrics"]["f@0.2"]["mean"] == pytest.approx(0.75)
     assert dropped["failed"] == 3
-    assert "DROPPED" in result_tables({"protocols": [dropped]})[1].notes[0]
+    assert "DROPPED" in result_tables({"protocols": [dropped]})[0].notes[0]
 
 
 def test_a_rerun_gives_the_same_digits_in_children_and_beside_other_shapes(folders):
