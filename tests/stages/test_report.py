@@ -120,7 +120,7 @@ def write_training(root):
     encoder = build_encoder(
         EncoderConfig(settings=resnet_settings((8, 8), (1, 1)), input_size=32), 4, "none", 0
     )
-    save(root / "network", "s1", decoder, encoder, np.zeros(4, np.float32))
+    save(root / "network", "s1", decoder, encoder, np.zeros((2, 4), np.float32))
 
 
 def write_found(folder, title):
