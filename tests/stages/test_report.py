@@ -441,7 +441,7 @@ def test_stage_declares_its_file_and_what_it_reads():
         "correspondence",
         "network",
     }
-    assert {need.name: need.each.parts for need in declared.needs if need.each and not need.variants} == {
+    assert {need.name: need.parts for need in declared.needs if need.parts and not need.variants} == {
         "views": ("test", "train_scored"),
         "mesh": ("train", "test", "train_scored"),
     }
