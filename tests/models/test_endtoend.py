@@ -194,6 +194,21 @@ def test_the_best_weights_are_kept_and_patience_ends_the_run(
     assert all(torch.equal(value, seen[1][name]) for name, value in model.state_dict().items())
 
 
+def test_without_patience_the_last_weights_count(
+    boxes: Callable[[int, int], Scenes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def worse_and_worse(model: EndToEnd, *_: object) -> float:
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return float(len(seen))
+
+    monkeypatch.setattr(endtoend, "reconstruction_loss", worse_and_worse)
+    model, rows = _train((boxes(0, 8), boxes(1, 2)), iterations=30, patience=0)
+    assert [row["val"] for row in rows] == [1.0, 2.0, 3.0]
+    assert all(torch.equal(value, seen[-1][name]) for name, value in model.state_dict().items())
+
+
 def _interrupt(stop: int) -> Callable[..., None]:
     def progress(done: int, *_: object, **__: object) -> None:
         if done >= stop:
