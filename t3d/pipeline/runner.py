@@ -17,12 +17,15 @@ from t3d.pipeline.graph import ItemId
 from t3d.pipeline.isolate import STOPPING, Limits, child_of_this_thread, kill_children
 from t3d.pipeline.keys import seed_of
 from t3d.pipeline.plan import Plan
+from t3d.pipeline.queue import Queue
 from t3d.pipeline.store import Failure
-from t3d.pipeline.task import Item, Outcome, Task, failures_of
+from t3d.pipeline.task import Item, Outcome, Task
 
 log = logging.getLogger(__name__)
 
 TOPIC = "t3d"
+IN_FLIGHT = 1000
+"""Items handed to Dask at once: plenty for hundreds of workers, and however large a run, no more memory."""
 CONNECT_SECONDS = 15
 """How long a named scheduler may take to answer."""
 
@@ -79,57 +82,65 @@ def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId,
     from distributed import as_completed
 
     outcomes = dict(plan.decided)
+    flying: dict[Any, Task] = {}
     with _client(execution) as client:
         client.subscribe_topic(TOPIC, lambda event: watch(event[1]["figures"]))
-        futures = _submit(plan, execution, client)
-        tasks = {futures[task.id]: task for task in plan.todo}
-        for future, result in as_completed(list(tasks), with_results=True, raise_errors=False):
-            task = tasks[future]
+        submit = _Submit(client, execution, any(task.declared.resource for task in plan.todo))
+        queue, running = (
+            Queue(plan.todo, submit.priority),
+            as_completed(with_results=True, raise_errors=False),
+        )
+        while queue:
+            for task in queue.take(IN_FLIGHT - len(flying)):
+                future = submit(task, [outcomes[id_] for id_ in task.upstream])
+                flying[future] = task
+                running.add(future)
+            future, result = next(running)
+            task = flying.pop(future)
             if future.status in ("cancelled", "lost"):
                 where = f"scheduler {execution.scheduler or 'of the cluster'}"
                 raise T3dError(f"{where}: gone in the middle of the run; the same command goes on from there")
-            outcomes[task.id] = result if future.status == "finished" else _lost(task, result[1], outcomes)
+            outcomes[task.id] = result if future.status == "finished" else _lost(task, result[1])
+            queue.decided(task.id)
             watch(outcomes[task.id])
     return outcomes
 
 
-def _lost(task: Task, error: BaseException, outcomes: Mapping[ItemId, Outcome]) -> Outcome:
-    """The outcome of an item whose workers died one after another, or which reads such an item."""
-    missing = [outcomes[id_] for id_ in task.upstream if id_ in outcomes and not outcomes[id_].there]
-    if missing:
-        return Outcome(*task.id, "blocked", failures=failures_of(missing))
+def _lost(task: Task, error: BaseException) -> Outcome:
+    """The outcome of an item whose workers died one after another."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     return Outcome(*task.id, "failed", failures=(Failure(task.shape, task.stage, "infra", reason),))
 
 
-def _submit(plan: Plan, execution: Execution, client: Any) -> dict[ItemId, Any]:
-    """One Dask task per item, with its inputs' futures as arguments: no barrier between stages."""
-    run_id = uuid.uuid4().hex[:8]
-    resource = _resource(client, any(task.declared.resource for task in plan.todo))
-    futures: dict[ItemId, Any] = {}
-    for task in plan.todo:
-        stage = task.declared
+class _Submit:
+    """Hands items to Dask, whose inputs' outcomes are known."""
+
+    def __init__(self, client: Any, execution: Execution, trains: bool) -> None:
+        self._client, self._execution, self._run = client, execution, uuid.uuid4().hex[:8]
+        self._resource = _resource(client, trains)
+
+    def __call__(self, task: Task, inputs: list[Outcome]) -> Any:
+        """The future of the item's outcome."""
+        stage, execution = task.declared, self._execution
         threads = None if stage.resource else max(1, cores() // max(1, execution.workers))
-        futures[task.id] = client.submit(
+        return self._client.submit(
             _perform,
             task,
-            [futures.get(id_) or plan.decided[id_] for id_ in task.upstream],
+            inputs,
             threads,
             (stage.timeout, execution.memory),
-            key=f"{task.id[0]}-{task.shape}-{run_id}",
+            key=(f"{task.id[0]}-{self._run}", task.shape),
             pure=False,
-            priority=_priority(task, run_id),
-            resources={resource: 1} if stage.resource else None,
+            priority=self.priority(task),
+            resources={self._resource: 1} if stage.resource else None,
         )
-    return futures
 
+    def priority(self, task: Task) -> float:
+        """What takes the whole machine waits for the small things.
 
-def _priority(task: Task, run_id: str) -> float:
-    """What takes the whole machine waits for the small things.
-
-    Each run has an order of shapes of its own, so that several on one store do not wait for each other.
-    """
-    return 1 + seed_of(0, run_id, task.shape) / 2**128 if task.shape else 0
+        Each run has an order of shapes of its own, so that several on one store do not wait for each other.
+        """
+        return 1 + seed_of(0, self._run, task.shape) / 2**128 if task.shape else 0
 
 
 def _perform(task: Task, results: list[Outcome], threads: int | None, limits: Limits) -> Outcome:

@@ -136,6 +136,15 @@ def test_children_make_the_same_bytes_as_this_process(toy, content, tmp_path, wo
     }
 
 
+def test_few_items_at_once_make_the_same(toy, content, tmp_path, monkeypatch):
+    toy.run()
+    here = content(toy.work)
+    toy.work.rename(tmp_path / "here")
+    monkeypatch.setattr("t3d.pipeline.runner.IN_FLIGHT", 2)
+    assert {one.state for one in toy.run(workers=2).values()} == {"made"}
+    assert content(toy.work) == here
+
+
 def test_a_crash_and_a_hang_cost_their_own_shape(toy):
     toy.write(two="crash", four="hang", five="ok")
     started = time.monotonic()
