@@ -15,7 +15,7 @@ from t3d.datasets.splits import evenly
 from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label_agreement, lattice, overlap
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.report.figures import SERIES
-from t3d.report.pictures import ANGLES, Tile, around, place_colors, tile, warped
+from t3d.report.pictures import ANGLES, Tile, around, place_colors, reach, tile, warped
 from t3d.report.sections import Rows, Section, section
 
 if TYPE_CHECKING:
@@ -76,6 +76,21 @@ def read_fine(folder: Path) -> Mesh:
 
 
 @dataclass(frozen=True, eq=False)
+class Drawing:
+    """A mesh, or none where there is no surface, and colours (V, 3) of its vertices."""
+
+    caption: str
+    mesh: Mesh | None
+    colors: NDArray[np.uint8]
+
+
+def tiles(rows: Sequence[Sequence[Drawing]], size: int) -> list[list[Tile]]:
+    """Drawings of one picture from the front, all by one camera, which sees whatever a warp moves out."""
+    camera = around(*ANGLES[0], size, reach(one.mesh for row in rows for one in row if one.mesh))
+    return [[tile(one.caption, one.mesh, camera, one.colors) for one in row] for row in rows]
+
+
+@dataclass(frozen=True, eq=False)
 class Artist:
     """Draws shapes of a network in the colours of its template, pictures `size` pixels wide.
 
@@ -89,37 +104,31 @@ class Artist:
     size: int
     resolution: int
 
-    def tile(self, caption: str, mesh: Mesh | None, places: NDArray[np.floating] | None = None) -> Tile:
-        """A mesh from the front, coloured by the places (V, 3) of its vertices on the template: their own,
-        unless others are given.
-        """
-        if mesh is None:
-            return Tile(caption, None, "no surface")
-        return self._drawn(caption, mesh, self.colors(mesh.vertices if places is None else places))
-
-    def _drawn(self, caption: str, mesh: Mesh, colors: NDArray[np.uint8]) -> Tile:
-        return tile(caption, mesh, around(*ANGLES[0], self.size), colors)
+    def drawing(self, caption: str, mesh: Mesh | None, places: NDArray[np.floating] | None = None) -> Drawing:
+        """A mesh coloured by places (V, 3) of its vertices on the template: their own, if none are given."""
+        own = mesh.vertices if mesh else np.empty((0, 3))
+        return Drawing(caption, mesh, self.colors(own if places is None else places))
 
     def colors(self, places: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Colours (N, 3) of places (N, 3) in the template's frame."""
         low, high = bounds(self.template) if self.template else (-np.ones(3), np.ones(3))
         return place_colors(2 * (places - low) / (high - low) - 1)
 
-    def warped(self, caption: str, mesh: Mesh | None, code: "Floats") -> Tile:
+    def warped(self, caption: str, mesh: Mesh | None, code: "Floats") -> Drawing:
         """A mesh coloured by where on the template its code warps it to."""
-        return self.tile(caption, mesh, None if mesh is None else warped(mesh, self.network, code))
+        return self.drawing(caption, mesh, None if mesh is None else warped(mesh, self.network, code))
 
-    def steps(self, member: Member) -> list[Tile]:
+    def steps(self, member: Member) -> list[Drawing]:
         """A shape, the same at the four supervised steps of its warp, colours following, and the template."""
         vertices, faces = member.mesh.vertices, member.mesh.faces
         stages = [stage.astype(np.float64) for stage in self.network.warp_steps(vertices, member.code)]
         every = self.network.steps // len(stages)
-        tiles = [self.tile(member.shape, member.mesh, stages[-1])]
+        drawings = [self.drawing(member.shape, member.mesh, stages[-1])]
         for number, places in enumerate(stages, start=1):
-            tiles.append(self.tile(f"step {every * number}", Mesh(places, faces), stages[-1]))
-        return [*tiles, self.tile("template", self.template)]
+            drawings.append(self.drawing(f"step {every * number}", Mesh(places, faces), stages[-1]))
+        return [*drawings, self.drawing("template", self.template)]
 
-    def transfer(self, source: Member, target: Member) -> list[Tile]:
+    def transfer(self, source: Member, target: Member) -> list[Drawing]:
         """Parts of a shape (places, if it has none) carried to another by template and by place; its own."""
         vertices = target.mesh.vertices
         on_template = warped(target.mesh, self.network, target.code)
@@ -130,11 +139,11 @@ class Artist:
             (f"parts of {target.shape}", target.mesh, target.still, vertices),
         ]
         return [
-            self._drawn(caption, mesh, _paint(placed)[counterparts(placed, places)])
+            Drawing(caption, mesh, _paint(placed)[counterparts(placed, places)])
             for caption, mesh, placed, places in carried
         ]
 
-    def between(self, one: Member, other: Member) -> Iterator[Tile]:
+    def between(self, one: Member, other: Member) -> Iterator[Drawing]:
         """Shapes of the codes on the straight line between two."""
         for share in np.linspace(0, 1, 7):
             code = ((1 - share) * one.code + share * other.code).astype(np.float32)
@@ -159,12 +168,13 @@ class Artist:
         pairs = list(zip(members, members[len(members) // 2 :], strict=False))
         together = [self.warped(one, read_fine(folder), codes[one]) for one, folder in sheet.items()]
         mean = self.warped("mean code", self.mean, self.network.mean_code)
-        return {
-            "sheet": [[self.tile("template", self.template), mean, *together]],
+        drawn: dict[str, list[list[Drawing]]] = {
+            "sheet": [[self.drawing("template", self.template), mean, *together]],
             "steps": [self.steps(one) for one in evenly(members, shown)],
             "transfer": [self.transfer(*pair) for pair in evenly(pairs, shown)],
             "between": [list(self.between(*pair)) for pair in evenly(pairs, 2)],
         }
+        return {name: tiles(rows, self.size) for name, rows in drawn.items()}
 
 
 def _paint(placed: Placed) -> NDArray[np.uint8]:

@@ -183,5 +183,5 @@ def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
 
 
 def _solid(caption: str, mesh: Mesh, color: Color, size: int) -> Tile:
-    camera = pictures.around(*pictures.ANGLES[0], size)
+    camera = pictures.around(*pictures.ANGLES[0], size, pictures.reach([mesh]))
     return replace(tile(caption, mesh, camera, color), solid=solid(mesh, color))

@@ -6,7 +6,7 @@ Pictures are (H, W, 4) uint8 arrays with straight alpha, so that they sit on lig
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,13 +92,18 @@ def view_camera(views: Path, view: str, size: int) -> Camera:
     return resized(read_cameras(views / "cameras.json")[level][int(number)], size)
 
 
-def around(azimuth: float, elevation: float, size: int) -> Camera:
-    """A camera that sees all of the unit sphere, `azimuth` degrees from the front (-z) towards +x."""
+def around(azimuth: float, elevation: float, size: int, radius: float = 1.0) -> Camera:
+    """A camera that sees a sphere about the origin, `azimuth` degrees from the front (-z) towards +x."""
     focal = size * 35 / 32  # the lens of the rendered views
-    distance = 1.02 / math.sin(math.atan(0.5 * size / focal))
+    distance = 1.02 * radius / math.sin(math.atan(0.5 * size / focal))
     turn, lift = math.radians(azimuth), math.radians(elevation)
     towards = np.array([math.sin(turn) * math.cos(lift), math.sin(lift), -math.cos(turn) * math.cos(lift)])
     return centred(look_at(distance * towards, np.zeros(3)), focal, size)
+
+
+def reach(meshes: Iterable[Mesh]) -> float:
+    """Radius of the sphere about the origin that holds the meshes; at least 1, which holds the unit frame."""
+    return max([1.0, *(float(np.linalg.norm(one.vertices, axis=1).max(initial=0)) for one in meshes)])
 
 
 def template_colors(mesh: Mesh, image: NDArray[np.uint8], network: "Network") -> NDArray[np.uint8]:
