@@ -29,6 +29,14 @@ IN_FLIGHT = 1000
 CONNECT_SECONDS = 15
 """How long a named scheduler may take to answer."""
 
+LOCAL = {
+    # threads of this process cannot be lost, but look so after it was stopped, or the clock jumped
+    "distributed.scheduler.worker-ttl": None,
+    # reading other threads' frames a hundred times a second: time, and a crash of Python 3.11 in long runs
+    "distributed.worker.profile.enabled": False,
+}
+"""Dask's settings for workers that are threads of this process."""
+
 Watch = Callable[[Outcome | Mapping[str, Any]], None]
 """Told of every outcome, and of the live figures of what is being made."""
 
@@ -180,8 +188,7 @@ def _client(execution: Execution) -> Iterator[Any]:
             cluster = stack.enter_context(contextlib.closing(start(execution.cluster)))
             client = stack.enter_context(Client(cluster))
         else:
-            # threads of this process cannot be lost, but look so after it was stopped, or the clock jumped
-            stack.enter_context(dask.config.set({"distributed.scheduler.worker-ttl": None}))
+            stack.enter_context(dask.config.set(LOCAL))
             cluster = LocalCluster(
                 n_workers=1,
                 threads_per_worker=execution.workers,

@@ -144,8 +144,8 @@ def test_without_a_surface_there_is_a_note(artist):
 
 
 def test_what_the_warp_moves_out_of_the_unit_sphere_stays_in_the_picture(artist):
-    ((large, small),) = tiles([[artist.drawing("large", box(6)), artist.drawing("small", box(1))]], SIZE)
+    ((large, small),) = tiles([[artist.drawing("large", box(6)), artist.drawing("small", box(1))]], 3 * SIZE)
     edge = np.concatenate([large.picture[[0, -1]].reshape(-1, 4), large.picture[:, [0, -1]].reshape(-1, 4)])
     assert not edge[:, 3].any()
-    (alone,) = tiles([[artist.drawing("small", box(1))]], SIZE)[0]
+    (alone,) = tiles([[artist.drawing("small", box(1))]], 3 * SIZE)[0]
     assert (small.picture[..., 3] > 0).sum() < (alone.picture[..., 3] > 0).sum() / 2
