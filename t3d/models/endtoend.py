@@ -94,9 +94,9 @@ def train_end_to_end(
     mine = (accelerator.process_index, accelerator.num_processes)
 
     def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
-        batch = train.samples.batch(step, plan.scenes, plan.points, seed).share(*mine)
-        images = _augmented_views(train.views, batch, plan, (seed, step, mine[0]), device)
-        batch = batch.to(device)
+        batch = train.samples.batch(step, plan.scenes, plan.points, seed)
+        images = _augmented_views(train.views, batch, plan, (seed, step), mine, device)
+        batch = batch.share(*mine).to(device)
         model.train()
         set_training(encoder, plan.norms)
         out = wrapped(images, batch.points, generator(device, seed, 3, step, mine[0]))
@@ -118,12 +118,20 @@ def _optimizer(model: EndToEnd, plan: EndToEndPlan) -> torch.optim.Optimizer:
 
 
 def _augmented_views(
-    views: Views, batch: Batch, plan: Augmentation, turn: tuple[int, ...], device: torch.device
+    views: Views,
+    batch: Batch,
+    plan: Augmentation,
+    turn: tuple[int, int],
+    mine: tuple[int, int],
+    device: torch.device,
 ) -> Tensor:
-    """A view (B, 3, S, S) of each shape of the batch, drawn and changed at random; turn decides how."""
-    (rows,) = views.drawn(batch.shapes.numpy(), 1, np.random.default_rng((*turn, 1)))
+    """A view (B, 3, S, S) of each shape of this process's share (`mine`) of a batch, changed at random;
+    turn, seed and step, decides how.
+    """
+    (drawn,) = views.drawn(batch.shapes.numpy(), 1, np.random.default_rng((*turn, 0, 1)))
+    rows = drawn[mine[0] :: mine[1]]
     images, masks = views.images[rows].to(device), views.masks[rows].to(device)
-    return augment(images, masks, plan, generator(device, *turn, 2))
+    return augment(images, masks, plan, generator(device, *turn, mine[0], 2))
 
 
 @torch.no_grad()

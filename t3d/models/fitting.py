@@ -24,6 +24,8 @@ def fit(
     wrapped for several devices and mixed precision. judge: adds to a row and says how bad the weights are;
     None: unknown, and the last weights count. Stops when `patience` judgements in a row were no better.
     """
+    from accelerate.utils import broadcast_object_list
+
     wrapped, optimizer = accelerator.prepare(run.module, run.optimizer)
 
     def take_step(step: int) -> Mapping[str, Tensor]:
@@ -35,7 +37,7 @@ def fit(
         return figures
 
     def after_row(row: Row) -> bool:
-        badness = judge(row)
+        (badness,) = broadcast_object_list([judge(row)])  # else rounding could part several processes
         return badness is not None and _remember_best(run, row, badness, plan.patience)
 
     run.go(plan.iterations, take_step, after_row, progress, plan.validate_every)

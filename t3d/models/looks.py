@@ -13,6 +13,9 @@ from t3d.models.views import Views
 VIEWS = 1024
 """How many training views, and held-out ones, are looked at, evenly over all there are."""
 
+SHRINKAGE = 0.1
+"""Part of the mean variance that is added to that of every direction."""
+
 
 @dataclass(frozen=True)
 class Looks:
@@ -31,9 +34,13 @@ class Looks:
 
 
 def nearest(features: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Distance (B,) of features (B, F) to the nearest of others (M, F), features in units of their spread."""
-    spread = among.std(0) + 1e-6
-    features, among = features / spread, among / spread
+    """Distance (B,) of features (B, F) to the nearest of others (M, F), by the others' spread (Mahalanobis).
+
+    Their covariance is shrunk towards a sphere, as directions in which they hardly differ would be all noise.
+    """
+    variances, axes = np.linalg.eigh(np.cov(among.T, bias=True).reshape(among.shape[1], -1))
+    unit = axes / np.sqrt(variances.clip(min=0) + SHRINKAGE * variances.mean() + 1e-12)
+    features, among = (features @ unit).astype(np.float32), (among @ unit).astype(np.float32)
     squares = (features**2).sum(1)[:, None] + (among**2).sum(1) - 2 * features @ among.T
     return np.sqrt(squares.min(axis=1).clip(min=0))
 

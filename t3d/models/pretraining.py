@@ -203,10 +203,10 @@ def pretrain(
     run.optimizer.register_step_post_hook(lambda *_: model.after_step(run.step - 1))
 
     def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
-        turn = (seed, step, accelerator.process_index)
+        mine = (accelerator.process_index, accelerator.num_processes)
         model.train()
-        pair = positives(train, plan, turn, accelerator.device)
-        return {"loss": wrapped(*pair, generator(accelerator.device, *turn, 2))}
+        pair = positives(train, plan, (seed, step), accelerator.device, mine)
+        return {"loss": wrapped(*pair, generator(accelerator.device, seed, step, mine[0], 2))}
 
     def judge(row: Row) -> float | None:
         row |= measure(model, val, plan)
@@ -218,19 +218,24 @@ def pretrain(
 
 
 def positives(
-    views: Views, plan: PretrainPlan, turn: tuple[int, ...], device: torch.device
+    views: Views,
+    plan: PretrainPlan,
+    turn: tuple[int, int],
+    device: torch.device,
+    mine: tuple[int, int] = (0, 1),
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Two different views (B, 3, S, S) of each of B different shapes, augmented apart, and the shapes (B,).
 
-    turn: seed, step and process, which decide all of it.
+    turn: seed and step, which decide all of it; mine: number of this process, of how many that share the
+    batch and contrast each its own part.
     """
     if len(views.ids) < 2:
         raise DataError(f"{len(views.ids)} training shapes with views: a contrast needs two at least")
-    rng = np.random.default_rng((*turn, 0))
-    shapes = rng.permutation(len(views.ids))[: plan.batch]
+    rng = np.random.default_rng((*turn, 0, 0))
+    shapes = rng.permutation(len(views.ids))[: plan.batch][mine[0] :: mine[1]]
     rows = views.drawn(shapes, 2, rng).flatten()
     images, masks = views.images[rows].to(device), views.masks[rows].to(device)
-    one, other = augment(images, masks, plan, generator(device, *turn, 1)).chunk(2)
+    one, other = augment(images, masks, plan, generator(device, *turn, mine[0], 1)).chunk(2)
     return one, other, torch.from_numpy(shapes).to(device)
 
 

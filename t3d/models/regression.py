@@ -65,7 +65,8 @@ def train_encoder(
     run.resume()
 
     def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
-        images, wanted = _augmented_batch(train, plan, seed, (step, accelerator.process_index), device)
+        mine = (accelerator.process_index, accelerator.num_processes)
+        images, wanted = _augmented_batch(train, plan, (seed, step), mine, device)
         set_training(encoder, plan.norms)
         return {"loss": code_l1(wrapped(images), wanted)}
 
@@ -78,13 +79,16 @@ def train_encoder(
 
 
 def _augmented_batch(
-    train: Targets, plan: RegressionPlan, seed: int, turn: tuple[int, int], device: torch.device
+    train: Targets, plan: RegressionPlan, turn: tuple[int, int], mine: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Views (B, 3, S, S) drawn and changed at random, and their codes (B, C); turn: step and process."""
-    order = torch.randperm(len(train.views), generator=generator(torch.device("cpu"), seed, 1, *turn))
-    chosen = order[: plan.batch]  # different views, all of them if there are fewer
+    """Views (B, 3, S, S) drawn and changed at random, and their codes (B, C), where this process is `mine[0]`
+    of `mine[1]` that share the batch; turn: seed and step.
+    """
+    (seed, step), (index, count) = turn, mine
+    order = torch.randperm(len(train.views), generator=generator(torch.device("cpu"), seed, 1, step, 0))
+    chosen = order[: plan.batch][index::count]  # different views, all of them if there are fewer
     images, masks = train.views.images[chosen].to(device), train.views.masks[chosen].to(device)
-    draws = generator(device, seed, 2, *turn)
+    draws = generator(device, seed, 2, step, index)
     images = augment(images, masks, plan, draws)
     return images, train.codes[train.views.shapes[chosen]].to(device)
 

@@ -124,4 +124,5 @@ def _open(shape: str, source: Path | Pair) -> Pair:
 def _take(rows: NDArray[np.float32], draw: NDArray[np.float64], out: NDArray[np.float32]) -> None:
     """Rows at uniform draws in [0, 1): with repeats, so that few rows are enough."""
     if len(draw):
-        np.take(rows, (draw * len(rows)).astype(np.int64), axis=0, out=out)
+        chosen = (draw * len(rows)).astype(np.int64)
+        np.take(rows, chosen, axis=0, out=out, mode="clip")  # the default mode fills a copy first

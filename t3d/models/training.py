@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import logging
 import math
+import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -61,7 +62,7 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint aside, then rename it; `curves.csv` and pictures beside it."""
-        if self.scratch is None:
+        if self.scratch is None or os.environ.get("RANK", "0") != "0":  # one of several that train together
             return
         kept = {
             "module": self.module.state_dict(),
@@ -161,6 +162,8 @@ def open_accelerator(use_gpu: bool, precision: str) -> Any:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
+    if torch.distributed.is_initialized():  # by an earlier training in this process
+        torch.distributed.destroy_process_group()
     AcceleratorState._reset_state(
         reset_partial_state=True
     )  # else an earlier stage's choice in this process stands

@@ -1,8 +1,10 @@
 """Rendered views as training images: loaded once at the encoder's size, coloured anew for every batch."""
 
+import contextlib
 import dataclasses
+import fcntl
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,23 +77,31 @@ def load_views(folders: Mapping[str, Path], levels: Sequence[str], size: int, ke
     shapes = [
         index for index, shape in enumerate(ids) for s, _, numbers in listed if s == shape for _ in numbers
     ]
-    images = _array(kept, "images", (len(shapes), 3, size, size))
-    masks = _array(kept, "masks", (len(shapes), 1, size, size))
-    if kept is None or not (done := kept.with_suffix(".done")).exists():
-        start = 0
-        for shape, level, numbers in listed:
-            end = start + len(numbers)
-            rgb, coverage = read_views(folders[shape], level, numbers)
-            images[start:end], masks[start:end] = (
-                to_input(rgb, size).numpy(),
-                to_input(coverage, size).numpy(),
-            )
-            start = end
-        if kept is not None:
-            done.touch()
+    with _alone(kept):
+        images = _array(kept, "images", (len(shapes), 3, size, size))
+        masks = _array(kept, "masks", (len(shapes), 1, size, size))
+        if kept is None or not (done := kept.with_suffix(".done")).exists():
+            start = 0
+            for shape, level, numbers in listed:
+                end = start + len(numbers)
+                rgb, coverage = read_views(folders[shape], level, numbers)
+                images[start:end] = to_input(rgb, size).numpy()
+                masks[start:end] = to_input(coverage, size).numpy()
+                start = end
+            if kept is not None:
+                done.touch()
     return Views(
         ids, torch.from_numpy(images), torch.from_numpy(masks), torch.tensor(shapes, dtype=torch.int64)
     )
+
+
+@contextlib.contextmanager
+def _alone(kept: Path | None) -> Iterator[None]:
+    """Keep other processes of the same training out meanwhile."""
+    with contextlib.ExitStack() as stack:
+        if kept is not None:
+            fcntl.flock(stack.enter_context(kept.with_suffix(".lock").open("w")), fcntl.LOCK_EX)
+        yield
 
 
 def _array(kept: Path | None, name: str, shape: tuple[int, ...]) -> Bytes:

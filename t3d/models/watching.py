@@ -55,7 +55,7 @@ class Board:
     def __init__(self, name: str) -> None:
         self.writer: Any = None
         folder = os.environ.get(BOARD)
-        if not folder:
+        if not folder or os.environ.get("RANK", "0") != "0":  # one of several that train together
             return
         try:
             from torch.utils.tensorboard import SummaryWriter

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import platform
 import re
 from pathlib import Path
@@ -20,6 +21,14 @@ def memory(pid: int | str = "self") -> tuple[int, int]:
     except OSError:
         return 0, 0
     return 1024 * int(found.get("VmRSS", 0)), 1024 * int(found.get("VmHWM", 0))
+
+
+def gpus() -> int:
+    """How many GPUs of NVIDIA this process may use, without a library that would take hold of them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([one for one in visible.split(",") if one.strip() not in ("", "-1")])
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def sacrifice() -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from t3d.errors import DataError, T3dError, UsageError
+from t3d.pipeline.companions import companions
 from t3d.pipeline.graph import ItemId
 from t3d.pipeline.keys import digest, seed_of
-from t3d.pipeline.machine import forget_peak, memory, versions
+from t3d.pipeline.machine import forget_peak, gpus, memory, versions
 from t3d.pipeline.stage import Facts, Stage, stages_of
 from t3d.pipeline.store import Failure, Kind, Place, Store
 
@@ -230,7 +231,10 @@ class Item:
             if task.take:
                 facts = task.take(task.sources[GIVEN], out)
             else:
-                facts = self._call_stage(out, threads, report)
+                count = gpus() if getattr(task.params, "gpu", False) else 1
+                share = max(1, threads // max(count, 1))
+                with companions(self, count, share):
+                    facts = self.call_stage(out, share, report)
             manifest = {
                 "key": self.place.key,
                 "made_from": self.image,
@@ -245,7 +249,7 @@ class Item:
         shutil.rmtree(store.scratch(self.place), ignore_errors=True)
         return self._there("made", published)
 
-    def _call_stage(self, out: Path, threads: int, report: Report) -> Facts:
+    def call_stage(self, out: Path, threads: int, report: Report) -> Facts:
         """Call the stage with folders and source files before its star, and what it asks for after it."""
         import numpy as np
 

@@ -27,7 +27,7 @@ class Params:
 
 @stage(
     per="set",
-    version=2,
+    version=3,
     command="template",
     files=("sections.json", "pairs.csv", "sheet.png", "steps.png", "transfer.png", "between.png"),
 )

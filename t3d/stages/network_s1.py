@@ -21,7 +21,7 @@ class Params(RegressionPlan):
 
 @stage(
     per="set",
-    version=2,
+    version=3,
     makes="network",
     command="train",
     variants=("s1",),

@@ -34,7 +34,7 @@ class Params(EndToEndPlan, LossPlan, DecoderConfig):
 
 @stage(
     per="set",
-    version=3,
+    version=4,
     makes="network",
     command="train",
     variants=("s2-simclr", "s2-moco", "s2-byol", "s2-simsiam", "s2-none"),

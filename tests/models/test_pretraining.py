@@ -73,7 +73,7 @@ def _method(name: str, plan: PretrainPlan = PLAN) -> Method:
 
 
 def _batch(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return positives(bars(0), PLAN, (seed, 0, 0), CPU)
+    return positives(bars(0), PLAN, (seed, 0), CPU)
 
 
 def _loss(model: Method, batch: tuple[torch.Tensor, ...], seed: int = 0) -> float:
@@ -136,7 +136,7 @@ def test_positives_are_two_different_views_of_different_shapes() -> None:
     marked.images[:] = torch.arange(len(views)).view(-1, 1, 1, 1).to(torch.uint8)  # each says its number
     plain = replace(PLAN, jitter=0.0)
     for seed in range(30):
-        one, other, shapes = positives(marked, plain, (seed, 0, 0), CPU)
+        one, other, shapes = positives(marked, plain, (seed, 0), CPU)
         rows = [(images[:, 0, 0, 0] * 255).round().long() for images in (one, other)]
         assert bool((rows[0] != rows[1]).all())
         assert all(torch.equal(views.shapes[row], shapes) for row in rows)
@@ -145,7 +145,7 @@ def test_positives_are_two_different_views_of_different_shapes() -> None:
 
 def test_one_shape_is_no_contrast() -> None:
     with pytest.raises(DataError, match="1 training shapes"):
-        positives(bars(0, shapes=1), PLAN, (0, 0, 0), CPU)
+        positives(bars(0, shapes=1), PLAN, (0, 0), CPU)
 
 
 def test_follow_is_the_exponential_average_of_parameters() -> None:
