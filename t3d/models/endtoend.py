@@ -72,8 +72,7 @@ def train_end_to_end(
     scratch: Path | None,
     progress: Progress,
 ) -> tuple[EndToEnd, list[Row]]:
-    """The network that reconstructed the validation shapes best (the last without patience or such shapes),
-    curves. Their clamped distances favour decoders that hedge, so that patience can cost more than it saves.
+    """The network, see `fit` for which of it, and its curves.
 
     data: training and validation. config: sizes of a decoder that starts from nothing, or a trained one that
     belongs to the encoder, whose codes are then left as they are. Losses are those of phase 1, the weight
@@ -104,7 +103,7 @@ def train_end_to_end(
 
     def judge(row: Row) -> float | None:
         row |= {"val": reconstruction_loss(model, val, weights.clamp, seed)} if len(val.samples) else {}
-        return row.get("val") if plan.patience else None
+        return row.get("val")
 
     fit(run, accelerator, plan, (plan.schedule, plan.decay_every), figures_of, judge, progress)
     return model.cpu(), run.rows

@@ -1,4 +1,4 @@
-"""The loop of every training that is judged on validation shapes and keeps its best weights."""
+"""The loop of every training that may be judged on validation shapes and go back to its best weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,11 +18,11 @@ def fit(
     judge: Callable[[Row], float | None],
     progress: Progress,
 ) -> None:
-    """Optimise `run.module` to the end of its plan, then put its best weights back.
+    """Optimise `run.module` to the end of its plan; with patience, put its best weights back then.
 
     schedule: see `learning_rate`. figures_of: figures of a step, "loss" among them, from the module as it is
     wrapped for several devices and mixed precision. judge: adds to a row and says how bad the weights are;
-    None: unknown, and the last weights count. Stops when `patience` judgements in a row were no better.
+    None: unknown. Stops when `patience` judgements in a row were no better.
     """
     from accelerate.utils import broadcast_object_list
 
@@ -38,14 +38,14 @@ def fit(
 
     def after_row(row: Row) -> bool:
         (badness,) = broadcast_object_list([judge(row)])  # else rounding could part several processes
-        return badness is not None and _remember_best(run, row, badness, plan.patience)
+        return bool(plan.patience) and badness is not None and _remember_best(run, badness, plan.patience)
 
     run.go(plan.iterations, take_step, after_row, progress, plan.validate_every)
     if "best" in run.memory:
         run.module.load_state_dict(run.memory["best"], strict=True)
 
 
-def _remember_best(run: Run, row: Row, badness: float, patience: int) -> bool:
+def _remember_best(run: Run, badness: float, patience: int) -> bool:
     """Keep the weights if none were better so far; True when it is time to stop."""
     memory = run.memory
     if badness <= memory.get("best_val", float("inf")):
@@ -54,7 +54,7 @@ def _remember_best(run: Run, row: Row, badness: float, patience: int) -> bool:
         memory["best"] = {name: value.detach().cpu().clone() for name, value in state.items()}
         return False
     memory["waited"] = memory.get("waited", 0) + 1
-    return bool(patience and memory["waited"] >= patience)
+    return bool(memory["waited"] >= patience)
 
 
 def group(module: nn.Module, rate: float, decay: float = 0.0) -> dict[str, Any]:
@@ -63,9 +63,12 @@ def group(module: nn.Module, rate: float, decay: float = 0.0) -> dict[str, Any]:
     return {"params": learned, "lr": rate, "base": rate, "weight_decay": decay}
 
 
-def summary(rows: Sequence[Row], column: str = "val", sign: int = 1) -> dict[str, float | None]:
-    """Facts of a training for its manifest; the kept weights are those of the least `sign` * `column`."""
-    kept = min(rows, key=lambda row: (sign * row.get(column, 0.0), -row["step"]))
+def summary(
+    rows: Sequence[Row], patience: int, column: str = "val", sign: int = 1
+) -> dict[str, float | None]:
+    """Facts of a training for its manifest; with patience of the least `sign` * `column`."""
+    best = min(rows, key=lambda row: (sign * row.get(column, 0.0), -row["step"]))
+    kept = best if patience else rows[-1]
     return {
         "iterations": rows[-1]["step"],
         "kept_iteration": kept["step"],

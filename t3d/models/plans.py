@@ -132,7 +132,8 @@ class LoopPlan(DevicePlan):
     validate_every: int = 200
     """Iterations per line of `curves.csv` and per validation."""
     patience: int = 20
-    """Validations without a new best after which training stops; 0: never."""
+    """Validations without a new best after which training stops and goes back to the best weights; 0: never,
+    and the last weights count (seed). A decoder that hedges has a small error: see docs/few-shapes.md."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -189,7 +189,7 @@ def pretrain(
     scratch: Path | None,
     progress: Progress,
 ) -> tuple[Backbone, list[Row]]:
-    """The encoder that found most validation shapes again (the last one where there are none), and curves.
+    """The encoder, see `fit` for which of it, and its curves.
 
     data: training and validation. config: architecture and pretrained weights, see `build_backbone`. The
     first row of the curves, step 0, is before any training: the only one of the method "none".

@@ -48,11 +48,10 @@ def train_encoder(
     progress: Progress,
     start: Encoder | None = None,
 ) -> tuple[Encoder, list[Row]]:
-    """The encoder that did best on the validation views (the last one where there are none), and curves.
+    """The encoder, see `fit` for which of it, and its curves.
 
     data: training and validation. start: an encoder of which it takes over the tensors that fit. The loss is
-    the L1 distance of codes, summed over their numbers and averaged over images, as published. Stops when
-    `patience` validations in a row brought nothing.
+    the L1 distance of codes, summed over their numbers and averaged over images, as published.
     """
     train, val = data
     accelerator = open_accelerator(plan.gpu, plan.precision)

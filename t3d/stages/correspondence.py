@@ -17,7 +17,7 @@ class Params:
     """Training shapes of which every ordered pair is compared."""
     shown: int = 3
     """Of those, how many are shown on their way to the template, and pairs that are shown."""
-    between: int = 64
+    between: int = 128
     """Cells of the box [-1, 1]^3 along each axis for shapes between two codes."""
     views: int = 8
     """Easy views over which the encoder's codes are averaged, where shapes have none of their own."""

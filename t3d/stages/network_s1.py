@@ -64,7 +64,7 @@ def network_s1(
     write_curves(out / "curves.csv", rows)
     (out / "curves-codes.csv").write_bytes((codes / "curves.csv").read_bytes())
     return {
-        **summary(rows),
+        **summary(rows, params.patience),
         "validation_of_mean_code": regression.mean_code_loss(train, val) if len(val.views) else None,
         "parameters": sum(p.numel() for p in encoder.parameters()),
         "views": len(train.views),

@@ -23,9 +23,6 @@ class Params(EndToEndPlan, LossPlan, DecoderConfig):
     as it fits. None: begin anew."""
     levels: tuple[str, ...] = ("easy", "hard")
     """Views to learn from: "easy", "hard" or both (seed v1: easy, v2: both)."""
-    patience: int = 20
-    """Validations without a new best after which training stops, going back to the best weights; 0: never,
-    and the last weights count. Clamped distances favour decoders that hedge (docs/few-shapes.md)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +73,7 @@ def network_s2(
     write_curves(out / "curves.csv", rows)
     (out / "curves-pretrain.csv").write_bytes((pretrain / "curves.csv").read_bytes())
     return {
-        **summary(rows if params.patience else rows[-1:]),
+        **summary(rows, params.patience),
         "shapes": len(train.samples),
         "tensors_transferred": len(transfer.matched),
         "tensors_new": list(transfer.missing),

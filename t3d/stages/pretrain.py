@@ -18,7 +18,7 @@ class Params(PretrainPlan):
 
 @stage(
     per="set",
-    version=1,
+    version=2,
     variants=("s2-simclr", "s2-moco", "s2-byol", "s2-simsiam", "s2-none"),
     files=("encoder.safetensors", "config.json", "curves.csv"),
     resource="train",
@@ -54,5 +54,5 @@ def pretrain(
         )
     network.save_encoder(out, encoder)
     write_curves(out / "curves.csv", rows)
-    found = summary(rows[1:] or rows, "retrieval", -1)  # row 0 is before any training
+    found = summary(rows[1:] or rows, params.patience, "retrieval", -1)  # row 0 is before
     return {**found, "validation_untrained": rows[0].get("retrieval"), "views": len(train)}

@@ -38,15 +38,19 @@ def _weight(run: Run) -> float:
 
 
 def test_the_best_weights_are_put_back() -> None:
-    assert _weight(_fit([3.0, 1.0, 2.0], schedule=("halving", 0))) == 4
+    assert _weight(_fit([3.0, 1.0, 2.0], patience=9, schedule=("halving", 0))) == 4
+
+
+def test_without_patience_the_last_weights_count() -> None:
+    assert _weight(_fit([3.0, 1.0, 2.0], schedule=("halving", 0))) == 6
 
 
 def test_of_equally_good_weights_the_last_count() -> None:
-    assert _weight(_fit([1.0, 1.0, 2.0], schedule=("halving", 0))) == 4
+    assert _weight(_fit([1.0, 1.0, 2.0], patience=9, schedule=("halving", 0))) == 4
 
 
 def test_weights_that_nobody_judged_are_the_last() -> None:
-    assert _weight(_fit([None, None, None], schedule=("halving", 0))) == 6
+    assert _weight(_fit([None, None, None], patience=9, schedule=("halving", 0))) == 6
 
 
 @pytest.mark.parametrize(("patience", "rows"), [(0, 6), (1, 3), (2, 4)])
@@ -73,9 +77,11 @@ def test_the_summary_is_of_the_kept_weights() -> None:
     rows = [
         {"step": 10 * i, "seconds": 3.0 * i, "loss": 9.0 - i, "val": v} for i, v in ((1, 2), (2, 1), (3, 1))
     ]
-    assert summary(rows) == {
+    assert summary(rows[:2], 0)["kept_iteration"] == summary(rows[:2], 9)["kept_iteration"] == 20
+    assert summary([*rows, {"step": 40, "seconds": 12.0, "val": 3}], 0)["validation"] == 3
+    assert summary(rows, 9) == {
         "iterations": 30, "kept_iteration": 30, "loss": 6.0, "validation": 1, "seconds_per_step": 0.3
     }  # fmt: skip
-    assert summary(rows, sign=-1)["kept_iteration"] == 10
-    assert summary([{"step": 0, "seconds": 0.0}])["validation"] is None
-    assert summary([{"step": 1, "seconds": 1.0}, {"step": 2, "seconds": 2.0}])["kept_iteration"] == 2
+    assert summary(rows, 9, sign=-1)["kept_iteration"] == 10
+    assert summary([{"step": 0, "seconds": 0.0}], 9)["validation"] is None
+    assert summary([{"step": 1, "seconds": 1.0}, {"step": 2, "seconds": 2.0}], 9)["kept_iteration"] == 2

@@ -278,7 +278,8 @@ def test_validation_shapes_choose_the_weights_and_never_change_them(monkeypatch:
         return {"retrieval": next(found)}
 
     monkeypatch.setattr(pretraining, "measure", fake)
-    best, _ = pretrain("simclr", (bars(0), bars(1)), (CONFIG, "none"), PLAN, 0, None, _nothing)
+    judged = replace(PLAN, patience=9)
+    best, _ = pretrain("simclr", (bars(0), bars(1)), (CONFIG, "none"), judged, 0, None, _nothing)
     assert all(torch.equal(value, seen[2][name]) for name, value in best.state_dict().items())
     monkeypatch.undo()
     last, rows = pretrain("simclr", (bars(0), NO_VIEWS), (CONFIG, "none"), PLAN, 0, None, _nothing)

@@ -71,7 +71,9 @@ def _state(encoder: Encoder) -> dict[str, torch.Tensor]:
 
 def test_it_beats_the_mean_code_on_shapes_it_has_not_seen() -> None:
     train, val = _squares(0, shapes=40), _squares(1)
-    encoder, rows = train_encoder((train, val), CONFIG, _plan(iterations=150, batch=32), 0, None, _nothing)
+    encoder, rows = train_encoder(
+        (train, val), CONFIG, _plan(iterations=150, batch=32, patience=99), 0, None, _nothing
+    )
     assert min(row["val"] for row in rows) < 0.6 * mean_code_loss(train, val)
     assert validation_loss(encoder, val, 8) == pytest.approx(min(row["val"] for row in rows), rel=1e-4)
 
