@@ -17,9 +17,10 @@ SPAN = 1.5
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_run_killed_at_random_is_finished_by_the_next(seed, toy, naps, content, drive):
+def test_a_run_killed_at_random_is_finished_by_the_next(seed, toy, naps, content, drive, record_property):
     draw = random.Random(seed)
     victim = ("child", "client", "group")[seed % 3]
+    record_property("fault", f"kill -9 of a {victim}")
     driver = drive(toy)
     driver.wait_for_work()
     time.sleep(draw.uniform(0, SPAN))
@@ -44,13 +45,16 @@ def test_a_run_killed_at_random_is_finished_by_the_next(seed, toy, naps, content
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_killed_worker_or_scheduler_costs_time_only(seed, toy, naps, content, drive, cluster):
+def test_a_killed_worker_or_scheduler_costs_time_only(
+    seed, toy, naps, content, drive, cluster, record_property
+):
     draw = random.Random(seed)
     processes = {"scheduler": cluster.scheduler(), "worker": cluster.worker(), "other": cluster.worker()}
     driver = drive(toy, 2, cluster.address)
     driver.wait_for_work()
     time.sleep(draw.uniform(0, SPAN))
     victim = ("worker", "scheduler")[seed % 2]
+    record_property("fault", f"kill -9 of a {victim}")
     processes[victim].kill()
     status, said = driver.finish()
     if victim == "worker":
