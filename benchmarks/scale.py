@@ -40,16 +40,22 @@ correspondence.views=2 correspondence.picture=48
 
 def main() -> None:
     """Print a row for each size, and keep each as soon as it is there."""
-    rows = []
     for count in (os.environ.get("COUNT") or "50 200").split():
-        rows.append(chain(int(count)))
-        keep(rows)
-    keep([*rows, trivial(TRIVIAL)])
+        keep(chain(int(count)))
+    keep(trivial(TRIVIAL))
 
 
-def keep(rows: list[Row]) -> None:
+def keep(row: Row) -> None:
+    """Add a row to the newest results, in place of one of its kind and size."""
     if os.environ.get("RESULTS") == "1":
-        print(f"written to {write('scale', rows, []).relative_to(ROOT)}", flush=True)
+        others = [one for one in newest() if (one["kind"], one["shapes"]) != (row["kind"], row["shapes"])]
+        print(f"written to {write('scale', [*others, row], []).relative_to(ROOT)}", flush=True)
+
+
+def newest() -> list[Row]:
+    """The rows of the newest results."""
+    files = sorted((ROOT / "benchmarks" / "results").glob("scale-*.json"))
+    return list(json.loads(files[-1].read_text())["rows"]) if files else []
 
 
 def chain(count: int) -> Row:
@@ -79,7 +85,7 @@ def trivial(count: int) -> Row:
     return row
 
 
-def workers(count: int = 80, rounds: int = 2) -> Row:
+def workers(count: int = 40, rounds: int = 2) -> Row:
     """Efficiency of two workers on two cores, t1 / (2 t2), of the stages that cost most, real settings."""
     row: Row = {"kind": "workers", "shapes": count, "seconds": defaultdict(list), "load": os.getloadavg()}
     with tempfile.TemporaryDirectory() as folder:
@@ -118,7 +124,11 @@ def measured(command: Sequence[str], cores: int = 0) -> Row:
         raise SystemExit(f"{' '.join(command)}: status {os.waitstatus_to_exitcode(ended[1])}")
     process.returncode = 0
     used = ended[2].ru_utime + ended[2].ru_stime
-    return {"seconds": time.monotonic() - started, "processor": used, "memory": curve}
+    return {
+        "seconds": time.monotonic() - started,
+        "processor": used,
+        "memory": curve[:: -(-len(curve) // 100)],
+    }
 
 
 def told(taken: Row) -> str:
@@ -143,33 +153,38 @@ def stages(store: Path) -> dict[str, Row]:
     return found
 
 
+def store(folder: Path) -> Row:
+    """What an artifact of each stage of a store takes, and how long it took."""
+    row = {"kind": "store", "shapes": len(list((folder / "mesh").iterdir())), "stages": stages(folder)}
+    print(json.dumps(row, indent=1))
+    return row
+
+
 def plot() -> None:
-    """What a shape takes on disk, the client's memory by the size of the run, the time without work."""
+    """What a shape takes on disk, the client's memory while it runs, the time without work."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
 
-    rows = json.loads(sorted((ROOT / "benchmarks" / "results").glob("scale-*.json"))[-1].read_text())["rows"]
-    chains = [row for row in rows if row["kind"] == "chain"]
+    rows = sorted(newest(), key=lambda row: row["shapes"])
     figure, (disk, client, waits) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
     found = next(row["stages"] for row in rows if row["kind"] == "store")
-    disk.barh(list(found), [one["megabytes_on_disk_each"] for one in found.values()])
-    for place, one in enumerate(found.values()):
-        files = f" {one['inodes_each']:g} files and folders"
-        disk.text(one["megabytes_on_disk_each"], place, files, va="center")
-    disk.set(title="MB on disk of one artifact", xlim=(0, 14))
+    found = {name: one for name, one in found.items() if one["artifacts"] > 9}  # of shapes
+    sizes = [one["disk"] / one["artifacts"] / 1e6 for one in found.values()]
+    disk.barh(list(found), sizes)
+    for place, (one, size) in enumerate(zip(found.values(), sizes, strict=True)):
+        disk.text(size, place, f" {one['inodes'] / one['artifacts']:.0f} files and folders", va="center")
+    disk.set(title="MB on disk of one artifact", xlim=(0, 1.7 * max(sizes)))
     for row in rows:
         if "run" in row:
-            client.plot(row["shapes"], peak(row["run"]), "o", color="C0")
-        elif row["kind"] == "stopped" and not row.get("trivial"):
-            made = f" {row['items_made']:,} of {row['items']:,} items"
-            client.plot(row["shapes"], peak(row), "x", color="C0")
-            client.annotate(made, (row["shapes"], peak(row)), ha="left" if row["shapes"] < 500 else "right")
-    client.set(title="Most memory of the client, MB", xlabel="shapes", ylim=(0, 1.2 * client.get_ylim()[1]))
-    nothing = [(row["shapes"], row["nothing"]["processor"]) for row in chains]
-    nothing += [(row["shapes"], row["processor"]) for row in rows if row["kind"] == "nothing"]
-    waits.plot(*zip(*sorted(nothing), strict=True), "o-")
+            seconds, megabytes = zip(*row["run"]["memory"], strict=True)
+            shares = [100 * one / seconds[-1] for one in seconds]
+            client.plot(shares, megabytes, label=f"{row['shapes']:,} shapes, {row['kind']}")
+    client.set(title="Memory of the client, MB", xlabel="% of the run's time", ylim=(0, None))
+    client.legend()
+    nothing = [(row["shapes"], row["nothing"]["processor"]) for row in rows if "nothing" in row]
+    waits.plot(*zip(*nothing, strict=True), "o-")
     waits.set(title="Processor seconds, nothing to do", xlabel="shapes", ylim=(0, None))
     figure.savefig(ROOT / "docs" / "images" / "scale.svg", metadata={"Date": None})
 
@@ -181,6 +196,8 @@ def peak(taken: Row) -> float:
 if __name__ == "__main__":
     words = sys.argv[1:] or ["all"]
     if words[0] == "store":
-        print(json.dumps(stages(Path(words[1])), indent=1))
+        keep(store(Path(words[1])))
+    elif words[0] == "workers":
+        keep(workers())
     else:
-        {"all": main, "workers": workers, "plot": plot}[words[0]]()
+        {"all": main, "plot": plot}[words[0]]()
