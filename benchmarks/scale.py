@@ -119,7 +119,7 @@ def measured(command: Sequence[str], cores: int = 0) -> Row:
     watched, curve = psutil.Process(process.pid), []
     while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
         curve.append((round(time.monotonic() - started, 2), round(watched.memory_info().rss / 1e6, 1)))
-        time.sleep(min(5.0, max(0.02, 0.005 * curve[-1][0])))
+        time.sleep(min(5.0, max(0.02, 0.02 * curve[-1][0])))
     if ended[1]:
         raise SystemExit(f"{' '.join(command)}: status {os.waitstatus_to_exitcode(ended[1])}")
     process.returncode = 0
