@@ -113,3 +113,16 @@ def test_a_companion_that_failed_is_named() -> None:
     with pytest.raises(UsageError, match=r"ended with status 3.*RuntimeError: peer is gone"):
         _wait_for_a_peer()
     assert "RANK" not in os.environ
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's own, while it compiles
+def test_a_compiled_training_learns_the_same(
+    cubes: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = replace(CodesParams(), **DECODER, **STEPS, log_every=4, fit_iterations=2, fit_points=64)
+    plain = Call(codes, (cubes,), tmp_path / "plain", params).weights(1)
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "inductor")
+    compiled = Call(codes, (cubes,), tmp_path / "compiled", params).weights(1)
+    assert plain.keys() == compiled.keys()
+    assert all(value == pytest.approx(compiled[name], abs=2e-4) for name, value in plain.items())
