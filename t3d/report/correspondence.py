@@ -84,10 +84,10 @@ class Drawing:
     colors: NDArray[np.uint8]
 
 
-def tiles(rows: Sequence[Sequence[Drawing]], size: int) -> list[list[Tile]]:
-    """Drawings of one picture from the front, all by one camera, which sees whatever a warp moves out."""
-    camera = around(*ANGLES[0], size, reach(one.mesh for row in rows for one in row if one.mesh))
-    return [[tile(one.caption, one.mesh, camera, one.colors) for one in row] for row in rows]
+def tiles(row: Sequence[Drawing], size: int) -> list[Tile]:
+    """Drawings from the front, all by one camera, which sees whatever a warp moves out."""
+    camera = around(*ANGLES[0], size, reach(one.mesh for one in row if one.mesh))
+    return [tile(one.caption, one.mesh, camera, one.colors) for one in row]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +174,7 @@ class Artist:
             "transfer": [self.transfer(*pair) for pair in evenly(pairs, shown)],
             "between": [list(self.between(*pair)) for pair in evenly(pairs, 2)],
         }
-        return {name: tiles(rows, self.size) for name, rows in drawn.items()}
+        return {name: [tiles(row, self.size) for row in rows] for name, rows in drawn.items()}
 
 
 def _paint(placed: Placed) -> NDArray[np.uint8]:

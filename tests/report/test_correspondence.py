@@ -124,7 +124,7 @@ def test_every_picture_has_its_tiles_and_is_deterministic(members, artist, tmp_p
 
 
 def test_a_warped_shape_looks_like_the_template(members, artist):
-    (row,) = tiles([artist.steps(members[0][2])], SIZE)
+    row = tiles(artist.steps(members[0][2]), SIZE)
     pictures = [tile.picture.astype(int) for tile in row]
     off = [np.abs(picture - pictures[-1]).mean() for picture in pictures[:-1]]
     assert off == sorted(off, reverse=True)
@@ -138,14 +138,14 @@ def test_colours_fill_the_templates_box_and_are_clamped(artist):
 
 def test_without_a_surface_there_is_a_note(artist):
     bare = Artist(artist.network, None, None, SIZE, 4)
-    ((none, some),) = tiles([[artist.drawing("none", None), bare.drawing("a", box(1))]], SIZE)
+    none, some = tiles([artist.drawing("none", None), bare.drawing("a", box(1))], SIZE)
     assert none.note == "no surface"
     assert some.picture is not None
 
 
 def test_what_the_warp_moves_out_of_the_unit_sphere_stays_in_the_picture(artist):
-    ((large, small),) = tiles([[artist.drawing("large", box(6)), artist.drawing("small", box(1))]], 3 * SIZE)
+    large, small = tiles([artist.drawing("large", box(6)), artist.drawing("small", box(1))], 3 * SIZE)
     edge = np.concatenate([large.picture[[0, -1]].reshape(-1, 4), large.picture[:, [0, -1]].reshape(-1, 4)])
     assert not edge[:, 3].any()
-    (alone,) = tiles([[artist.drawing("small", box(1))]], 3 * SIZE)[0]
+    (alone,) = tiles([artist.drawing("small", box(1))], 3 * SIZE)
     assert (small.picture[..., 3] > 0).sum() < (alone.picture[..., 3] > 0).sum() / 2
