@@ -6,7 +6,7 @@ Pictures are (H, W, 4) uint8 arrays with straight alpha, so that they sit on lig
 import base64
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,5 +157,15 @@ def sheet(tiles: Sequence[Tile], size: int, columns: int = 0) -> NDArray[np.uint
             picture = picture.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=1.0)
             image.paste(picture, (left, top), picture if picture.mode == "RGBA" else None)
         pen.text((left + size / 2, top + size / 2), one.note, "#444444", font, anchor="mm")
-        pen.text((left + size / 2, top + size + size // 32), one.caption, "#444444", font, anchor="ma")
+        caption = fitted(one.caption, size, font.getlength)
+        pen.text((left + size / 2, top + size + size // 32), caption, "#444444", font, anchor="ma")
     return np.asarray(image)
+
+
+def fitted(text: str, width: float, measure: Callable[[str], float]) -> str:
+    """As much of the text's beginning as is no wider than `width`, with dots where some is left out."""
+    short = text
+    while measure(short) > width and len(text) > 1:
+        text = text[:-1]
+        short = text + "…"
+    return short

@@ -18,6 +18,7 @@ from t3d.report.pictures import (
     cut_out,
     data_uri,
     draw,
+    fitted,
     place_colors,
     sheet,
     template_colors,
@@ -144,3 +145,9 @@ def test_a_sheet_has_pictures_in_order_and_captions_below():
     rows = sheet([*tiles, Tile("clear", np.zeros((10, 10, 4), np.uint8))], 64, columns=2)
     assert rows.shape == (160, 128, 3)
     assert (rows[80:144, 64:] == 255).all(), "what is clear is white"
+
+
+def test_captions_that_are_too_long_lose_their_end():
+    assert fitted("chair-0013", 10, len) == "chair-0013"
+    assert fitted("2bcdb8ec11c57383f6123919700f66", 10, len) == "2bcdb8ec1…"
+    assert fitted("ab", 0, len) == "a…"
