@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from t3d.datasets.splits import evenly
-from t3d.models.contrastive import retrieval
+from t3d.models.contrastive import effective_rank, retrieval
 from t3d.models.encoder import Backbone, build_backbone, to_float, to_input
 from t3d.models.network import Floats, Network, load_codes, load_encoder
 from t3d.models.views import read_views
@@ -78,7 +78,8 @@ def measures(embeddings: NDArray[np.floating]) -> dict[str, float]:
 
     retrieval: see `contrastive.retrieval`. silhouette: mean over views of (b - a) / max(a, b), a the mean
     distance (1 - cosine) to views of the same shape, b to those of the nearest other one (Rousseeuw 1987).
-    intra, inter: mean cosines, see `cosines`. All of embeddings without their mean.
+    intra, inter: mean cosines, see `cosines`. rank: dimensions that the shapes' means fill, see
+    `contrastive.effective_rank`. All of embeddings without their mean.
     """
     from sklearn.metrics import silhouette_score
 
@@ -89,6 +90,7 @@ def measures(embeddings: NDArray[np.floating]) -> dict[str, float]:
         "silhouette": float(silhouette_score(rows, whose, metric="cosine")),
         "intra": float(intra.mean()),
         "inter": float(inter.mean()),
+        "rank": effective_rank(torch.from_numpy(unit.mean(1))),
     }
 
 

@@ -20,7 +20,7 @@ class Params:
     """Easy views of each."""
 
 
-@stage(per="set", version=2, command="analyze", files=("sections.json",))
+@stage(per="set", version=3, command="analyze", files=("sections.json",))
 def analysis(
     network: Annotated[Shapes, Variants()],
     codes: Annotated[Shapes, Variants("s1")],

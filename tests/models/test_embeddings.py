@@ -51,6 +51,7 @@ def test_shapes_far_apart_are_all_found_again():
     apart = np.repeat(np.eye(4)[:, None], 5, axis=1) + 1e-3 * VIEWS[..., :1]
     found = measures(apart)
     assert found["retrieval"] == 1.0
+    assert found["rank"] == pytest.approx(3, abs=0.01)  # the corners of a tetrahedron
     assert found["intra"] > 0.99
     assert found["inter"] < 0
 
