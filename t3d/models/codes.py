@@ -229,8 +229,9 @@ def fit_codes(
 ) -> tuple[NDArray[np.float32], float]:
     """Codes (K, C) of shapes not trained on, by gradient descent with a fixed decoder; and the last loss.
 
-    From `first` (K, C), without it from N(0, 0.01^2); Adam, rate / 10 at half the iterations, clamped L1 plus
-    1e-4 times the mean square of the code (DIT `reconstruct_deep_implicit_templates.py`).
+    Where the decoder is, from `first` (K, C), without it from N(0, 0.01^2); Adam, rate / 10 at half the
+    iterations, clamped L1 plus 1e-4 times the mean square of the code (DIT
+    `reconstruct_deep_implicit_templates.py`).
     """
     decoder.requires_grad_(False)
     parts, final = [np.empty((0, decoder.config.code), np.float32)], 0.0
@@ -253,14 +254,14 @@ def most_alike(
     near zero everywhere: most samples lie close to the surface, so that such a code is never far off, though
     its own surface is anywhere.
     """
-    rng, found = np.random.default_rng((seed, 5)), []
-    tried = torch.from_numpy(codes[:: -(-len(codes) // ALIKE_CODES)])
+    rng, found, device = np.random.default_rng((seed, 5)), [], decoder.device
+    tried = torch.from_numpy(codes[:: -(-len(codes) // ALIKE_CODES)]).to(device)
     for shape in range(len(samples)):
-        batch = samples.of(np.array([shape]), ALIKE_POINTS, rng)
+        batch = samples.of(np.array([shape]), ALIKE_POINTS, rng).to(device)
         inside = batch.distances < 0
         wrong = [((decoder.values(batch.points, code[None]) < 0) != inside).sum() for code in tried]
         found.append(tried[int(torch.stack(wrong).argmin())])
-    return torch.stack(found).numpy()
+    return torch.stack(found).cpu().numpy()
 
 
 def _fit(
@@ -273,16 +274,17 @@ def _fit(
 ) -> tuple[NDArray[np.float32], float]:
     rng = np.random.default_rng((seed, 4, int(shapes[0])))
     drawn = rng.normal(0, 0.01, (len(shapes), decoder.config.code)).astype(np.float32)
-    codes = torch.from_numpy(drawn if first is None else first.copy()).requires_grad_()
+    start = torch.from_numpy(drawn if first is None else first.copy())
+    codes = start.to(decoder.device).requires_grad_()
     optimizer = torch.optim.Adam([codes], lr=plan.fit_lr)
     errors = torch.zeros(0)
     for step in range(plan.fit_iterations):
         optimizer.param_groups[0]["lr"] = plan.fit_lr * (1.0 if step < plan.fit_iterations / 2 else 0.1)
-        batch = samples.of(shapes, plan.fit_points, rng)
+        batch = samples.of(shapes, plan.fit_points, rng).to(decoder.device)
         values = decoder.values(batch.points, codes).clamp(-plan.clamp, plan.clamp)
         wanted = batch.distances.clamp(-plan.clamp, plan.clamp)
         errors = (values - wanted).abs().mean(1)
         optimizer.zero_grad()
         (errors + 1e-4 * codes.square().mean(1)).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    return codes.detach().numpy(), float(errors.detach().mean()) if len(errors) else math.nan
+    return codes.detach().cpu().numpy(), float(errors.detach().mean()) if len(errors) else math.nan

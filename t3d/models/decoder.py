@@ -194,6 +194,11 @@ class Decoder(nn.Module):
         self.warp = Warp(config)
         self.template = Template(config)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
     def training_forward(
         self, points: Tensor, codes: Tensor, generator: torch.Generator
     ) -> tuple[list[Tensor], list[Tensor]]:

@@ -18,6 +18,7 @@ from t3d.models.decoder import Decoder, fold
 from t3d.models.encoder import Backbone, Encoder, EncoderConfig, build_encoder, to_float, to_input
 from t3d.models.looks import Looks
 from t3d.models.plans import DecoderConfig
+from t3d.models.training import device_of
 from t3d.models.weights import (
     FORMAT_VERSION,
     Transfer,
@@ -72,12 +73,6 @@ class Network:
         """Steps of the warp."""
         return self._decoder.config.steps
 
-    def to(self, device: str) -> "Network":
-        """Move to a device of torch ("cpu", "cuda"); arrays still go in and come out on the CPU."""
-        self._decoder.to(device)
-        self._encoder.to(device)
-        return self
-
     @property
     def decoder(self) -> Decoder:
         """The decoder, folded and without gradients of its weights, for those who look for a code."""
@@ -93,7 +88,7 @@ class Network:
 
     @torch.inference_mode()
     def _looked_at(self, images: NDArray[np.uint8], batch: int, see: Callable[[Tensor], Tensor]) -> Floats:
-        device = next(self._encoder.parameters()).device
+        device = self._decoder.device
         parts = torch.split(to_input(images, self.input_size), batch)
         return torch.cat([see(to_float(part.to(device))).cpu() for part in parts]).numpy()
 
@@ -116,13 +111,13 @@ class Network:
         return self._chunked(points, lambda chunk: self._decoder.warp_steps(chunk, at))
 
     def _code(self, code: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(np.array(code, np.float32)).to(next(self._decoder.parameters()).device)
+        return torch.from_numpy(np.array(code, np.float32)).to(self._decoder.device)
 
     @torch.inference_mode()
     def _chunked(self, points: NDArray[Any], compute: Callable[[Tensor], list[Tensor]]) -> list[Floats]:
         """`compute` over the points a part at a time, its outputs joined: memory stays bounded."""
         rows = torch.from_numpy(np.array(points, np.float32).reshape(-1, 3))
-        device = next(self._decoder.parameters()).device
+        device = self._decoder.device
         count = max(1, GATES_AT_ONCE // (4 * self._decoder.config.hidden))
         parts = [[x.cpu() for x in compute(chunk.to(device))] for chunk in torch.split(rows, count)]
         return [torch.cat(columns).numpy() for columns in zip(*parts, strict=True)]
@@ -150,12 +145,16 @@ def save(
     write_json(folder / "config.json", config)
 
 
-def load(path: Path, device: str = "cpu") -> Network:
-    """Read a network folder, or a bundle; `StoreError` when keys or shapes are not exactly as expected."""
+def load(path: Path, gpu: bool = False) -> Network:
+    """Read a network folder, or a bundle; `StoreError` when keys or shapes are not exactly as expected.
+
+    gpu: compute on a GPU, if there is one; arrays go in and come out all the same.
+    """
     variant, decoder, encoder, codes, looks = _read(path)
-    network = Network(variant, decoder, encoder, codes)
+    device = device_of(gpu)
+    network = Network(variant, decoder.to(device), encoder.to(device), codes)
     network.looks = looks
-    return network.to(device)
+    return network
 
 
 class Start(NamedTuple):

@@ -173,6 +173,12 @@ def open_accelerator(use_gpu: bool, precision: str) -> Any:
         raise UsageError(f"precision: {str(error).splitlines()[0]}; use no, bf16 or fp16") from error
 
 
+def device_of(gpu: bool) -> torch.device:
+    """This process's GPU, if one is wanted and there is one, else the CPU."""
+    found = torch.accelerator.current_accelerator() if gpu and torch.accelerator.is_available() else None
+    return found or torch.device("cpu")
+
+
 @contextmanager
 def thread_count(threads: int) -> Iterator[None]:
     """Let torch use `threads` threads inside, and as many as before afterwards."""

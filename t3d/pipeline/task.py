@@ -231,7 +231,8 @@ class Item:
             if task.take:
                 facts = task.take(task.sources[GIVEN], out)
             else:
-                count = gpus() if getattr(task.params, "gpu", False) else 1
+                trains = task.declared.resource and getattr(task.params, "gpu", False)
+                count = gpus() if trains else 1
                 share = max(1, threads // max(count, 1))
                 with companions(self, count, share):
                     facts = self.call_stage(out, share, report)

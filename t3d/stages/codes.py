@@ -44,7 +44,7 @@ def codes(
     from t3d.models import codes as phase
     from t3d.models.network import read_start, save_codes
     from t3d.models.samples import Samples
-    from t3d.models.training import chosen, thread_count, write_curves
+    from t3d.models.training import chosen, device_of, thread_count, write_curves
 
     train, val = (Samples(shapes) for shapes in learned(sdf).values())
     with thread_count(threads):
@@ -52,8 +52,9 @@ def codes(
         first = start and (start.decoder, start.mean_code)
         sizes, plans = chosen(DecoderConfig, params), (params, params)
         trained = phase.train_codes(train, sizes, plans, train_seed, scratch, progress, first)
-        val_codes, val_loss = phase.fit_codes(trained.decoder, val, params, train_seed)
-    save_codes(out, trained.decoder, (train.ids, trained.codes), (val.ids, val_codes))
+        decoder = trained.decoder.to(device_of(params.gpu))
+        val_codes, val_loss = phase.fit_codes(decoder, val, params, train_seed)
+    save_codes(out, decoder.cpu(), (train.ids, trained.codes), (val.ids, val_codes))
     write_curves(out / "curves.csv", trained.rows)
     last = trained.rows[-1]
     return {

@@ -30,6 +30,9 @@ class Params:
     resolution: int = 256
     """Cells of the box [-1, 1]^3 along each axis, as for reconstructions (DeepSDF `deep_sdf/mesh.py`)."""
 
+    gpu: bool = False
+    """Search on a GPU, as `reconstructions.gpu`."""
+
 
 @stage(per="shape", version=2, parts=("test", "train_scored"), files=("code.json",))
 def oracle_code(
@@ -59,7 +62,7 @@ def oracle_code(
 
     outcome: dict[str, object] = {"status": "off", "reason": "oracle_code.iterations is 0"}
     if params.iterations:
-        model, seed = load(network), int(rng.integers(2**32))
+        model, seed = load(network, params.gpu), int(rng.integers(2**32))
         plan = FitPlan(
             fit_iterations=params.iterations,
             fit_points=params.points,

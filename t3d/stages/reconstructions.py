@@ -30,6 +30,9 @@ class Params:
     resolution: int = 256
     """Cells of the box [-1, 1]^3 along each axis (DeepSDF `deep_sdf/mesh.py`)."""
 
+    gpu: bool = False
+    """Evaluate networks on a GPU, where there is one; all workers of a machine share its first."""
+
     def __post_init__(self) -> None:
         if self.draws < 0 or not self.levels:
             raise ValueError("draws must be 0 or more, and levels one or more of easy and hard")
@@ -61,7 +64,7 @@ def reconstructions(
     from t3d.datasets.images import read_rgb
     from t3d.models.network import load
 
-    model = load(network)
+    model = load(network, params.gpu)
     transform = read_normalization(surface / "normalization.npz")
     chosen = chosen_views(views, params, rng)
     first = next(iter(chosen.values()))

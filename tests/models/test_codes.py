@@ -297,6 +297,8 @@ def test_the_most_alike_code_is_of_the_right_inside_not_of_the_least_distances(t
     """Balls of radius `code`, and one code whose distances are next to nothing everywhere."""
 
     class Balls(torch.nn.Module):
+        device = torch.device("cpu")
+
         def values(self, points: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
             radius = codes[:, :1]
             return torch.where(radius > 0, points.norm(dim=-1) - radius, 1e-4)

@@ -185,3 +185,12 @@ def test_parts_double_until_they_fit_and_are_remembered(tmp_path: Path) -> None:
     assert tried == [7]
     with pytest.raises(torch.OutOfMemoryError):
         training.in_parts(_run(None), 1, 5, compute)
+
+
+def test_a_gpu_is_used_where_it_is_wanted_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = torch.device("meta")
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: there)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    assert (training.device_of(True), training.device_of(False)) == (there, torch.device("cpu"))
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    assert training.device_of(True) == torch.device("cpu")

@@ -19,6 +19,7 @@ class Ball(torch.nn.Module):
     """A decoder whose shapes are balls; the code's one number is what the radius has beyond 0.3."""
 
     config = type("Config", (), {"code": 1})
+    device = torch.device("cpu")
 
     def values(self, points, codes):
         return points.norm(dim=-1) - 0.3 - codes
@@ -34,7 +35,7 @@ class Network:
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(network, "load", lambda folder: Network())
+    monkeypatch.setattr(network, "load", lambda folder, gpu: Network())
     points = np.random.default_rng(0).uniform(-1, 1, (4000, 3)).astype(np.float32)
     rows = np.concatenate([points, np.linalg.norm(points, axis=1, keepdims=True) - 0.6], axis=1)
     (tmp_path / "sdf").mkdir()

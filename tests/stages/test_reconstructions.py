@@ -32,7 +32,7 @@ class Balls:
 
 @pytest.fixture(autouse=True)
 def network(monkeypatch):
-    monkeypatch.setattr(t3d.models.network, "load", lambda folder: Balls())
+    monkeypatch.setattr(t3d.models.network, "load", lambda folder, gpu: Balls())
 
 
 @pytest.fixture
