@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import logging
 import math
-import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from t3d.errors import UsageError
 from t3d.models.decoder import Decoder
-from t3d.models.watching import Board, draw
+from t3d.models.watching import Board, draw, leads
 
 SAVE_SECONDS = 120.0
 """Time between checkpoints: what a killed run loses at most."""
@@ -62,7 +61,7 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint aside, then rename it; `curves.csv` and pictures beside it."""
-        if self.scratch is None or os.environ.get("RANK", "0") != "0":  # one of several that train together
+        if self.scratch is None or not leads():
             return
         kept = {
             "module": self.module.state_dict(),

@@ -49,13 +49,18 @@ def _shaded(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.where(np.abs(values)[..., None] < _LINE, 0, colors).astype(np.uint8)
 
 
+def leads() -> bool:
+    """Whether this process is the one that writes, of those that train together (`pipeline.companions`)."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 class Board:
     """Scalars for TensorBoard, under the name of a training; nothing without `BOARD`."""
 
     def __init__(self, name: str) -> None:
         self.writer: Any = None
         folder = os.environ.get(BOARD)
-        if not folder or os.environ.get("RANK", "0") != "0":  # one of several that train together
+        if not folder or not leads():
             return
         try:
             from torch.utils.tensorboard import SummaryWriter

@@ -94,10 +94,8 @@ def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId,
     with _client(execution) as client:
         client.subscribe_topic(TOPIC, lambda event: watch(event[1]["figures"]))
         submit = _Submit(client, execution, any(task.declared.resource for task in plan.todo))
-        queue, running = (
-            Queue(plan.todo, submit.priority),
-            as_completed(with_results=True, raise_errors=False),
-        )
+        queue = Queue(plan.todo, submit.priority)
+        running = as_completed(with_results=True, raise_errors=False)
         while queue:
             for task in queue.take(IN_FLIGHT - len(flying)):
                 future = submit(task, [outcomes[id_] for id_ in task.upstream])
