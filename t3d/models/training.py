@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import logging
 import math
+import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from t3d.errors import UsageError
 from t3d.models.decoder import Decoder
 from t3d.models.watching import Board, draw, leads
+from t3d.pipeline.companions import MEETING
 
 SAVE_SECONDS = 120.0
 """Time between checkpoints: what a killed run loses at most."""
@@ -166,6 +168,12 @@ def open_accelerator(use_gpu: bool, precision: str) -> Any:
     AcceleratorState._reset_state(
         reset_partial_state=True
     )  # else an earlier stage's choice in this process stands
+    if meeting := os.environ.get(MEETING):
+        backend = "nccl" if device_of(use_gpu).type == "cuda" else "gloo"
+        rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        torch.distributed.init_process_group(
+            backend, init_method=f"file://{meeting}", rank=rank, world_size=count
+        )
     try:
         return Accelerator(cpu=not use_gpu, mixed_precision=precision)
     except ValueError as error:

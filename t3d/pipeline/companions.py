@@ -17,10 +17,16 @@ from t3d.errors import UsageError
 if TYPE_CHECKING:
     from t3d.pipeline.task import Item
 
+MEETING = "T3D_MEETING"
+"""Environment variable with the file by which processes find each other: a store of torch that is reached by
+an address listens on every one that the machine has."""
+
+LOOPBACK = {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+
 
 @contextlib.contextmanager
 def companions(item: "Item", count: int, threads: int) -> Iterator[None]:
-    """Call the item's stage in `count - 1` more processes, all joined by the variables of `torchrun`.
+    """Call the item's stage in `count - 1` more processes, told who they are by the variables of `torchrun`.
 
     They see the same inputs and scratch folder; what else they make is thrown away, and they end with this
     process. Raises UsageError where one of them failed.
@@ -28,8 +34,14 @@ def companions(item: "Item", count: int, threads: int) -> Iterator[None]:
     if count < 2:
         yield
         return
-    group = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        group = {
+            **LOOPBACK,
+            "WORLD_SIZE": str(count),
+            "LOCAL_WORLD_SIZE": str(count),
+            MEETING: str(Path(folder, "meeting")),
+        }
         ranks = [{**group, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
         stack.enter_context(_variables(ranks[0]))
         others = [stack.enter_context(_companion(item, threads, rank)) for rank in ranks[1:]]
@@ -41,12 +53,6 @@ def companions(item: "Item", count: int, threads: int) -> Iterator[None]:
                 what = f"a process that trained along ended with status {failed[0]}"
                 raise UsageError(f"{what}, see its words above ({type(error).__name__}: {error})") from error
             raise
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -46,6 +46,8 @@ class Call:
     def call_stage(self, out: Path, threads: int, report: object) -> None:
         (out / "called").touch()
         train(self.stage, self.read, self.root, self.params, threads=threads, **self.handed)
+        ours = [one.laddr.ip for one in psutil.Process().net_connections() if one.status == "LISTEN"]
+        assert set(ours) <= {"127.0.0.1"}
 
     def weights(self, processes: int) -> dict[str, Any]:
         """All that was learned, by that many processes."""
