@@ -46,10 +46,10 @@ def main() -> None:
 def _t3d() -> Row:
     import torch
 
-    from t3d.models.codes import AutoDecoder, LossPlan, weighted_losses
+    from t3d.models.codes import LossPlan, weighted_losses
     from t3d.models.losses import pointpair_mean_weight
 
-    model, plan = _model(AutoDecoder), LossPlan(
+    model, plan = _model(), LossPlan(
         clamp=0.1, pointwise=0.005, pointpair=pointpair_mean_weight(2e-5, POINTS), pointpair_limit=5.0,
         code_weight=1e-4, ramp=RAMP,
     )  # fmt: skip
@@ -58,14 +58,13 @@ def _t3d() -> Row:
     def loss(batch: "Batch", step: int) -> "torch.Tensor":
         return weighted_losses(model(batch.shapes, batch.points, draws), batch, plan, step)["loss"]
 
-    return _fitted(model, loss, model.bound_codes)
+    return _fitted(model, loss, model.codes.shorten)
 
 
 def _peer() -> Row:
     from benchmarks._published import PublishedPhase1, published_loss
-    from t3d.models.codes import AutoDecoder
 
-    ours = _model(AutoDecoder)
+    ours = _model()
     model = PublishedPhase1(len(ours.codes.weight), **SIZES)
     model.load_state_dict(ours.state_dict(), strict=True)
 
@@ -76,10 +75,12 @@ def _peer() -> Row:
     return _fitted(model, loss, lambda: None)
 
 
-def _model(kind: Any) -> Any:
+def _model() -> Any:
+    from t3d.models.codes import AutoDecoder, CodeBook
     from t3d.models.decoder import DecoderConfig, build_decoder
 
-    return kind(build_decoder(DecoderConfig(**SIZES), 0), len(_samples()), (1.0, 1.0), 0)
+    decoder = build_decoder(DecoderConfig(**SIZES), 0)
+    return AutoDecoder(decoder, CodeBook((len(_samples()), decoder.config.code), 1.0, 1.0, 0))
 
 
 def _samples() -> Any:

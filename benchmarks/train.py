@@ -27,14 +27,15 @@ def _both() -> Row:
     import torch
 
     from benchmarks._published import PublishedPhase1, published_loss
-    from t3d.models.codes import AutoDecoder, LossPlan, weighted_losses
+    from t3d.models.codes import AutoDecoder, CodeBook, LossPlan, weighted_losses
     from t3d.models.decoder import DecoderConfig, build_decoder
     from t3d.models.losses import pointpair_mean_weight
     from t3d.models.samples import Batch
 
     torch.set_num_threads(THREADS)
     draws = torch.Generator().manual_seed(0)
-    model = AutoDecoder(build_decoder(DecoderConfig(), 0), SHAPES, (1.0, 1.0), 0)
+    config = DecoderConfig()
+    model = AutoDecoder(build_decoder(config, 0), CodeBook((SHAPES, config.code), 1.0, 1.0, 0))
     torch.nn.init.normal_(model.decoder.warp.head.weight, 0.0, 0.1, generator=draws)  # a warp that moves
     peer = PublishedPhase1(SHAPES)
     peer.load_state_dict(model.state_dict(), strict=True)

@@ -51,43 +51,45 @@ class Trained:
     facts: dict[str, float]
 
 
-class AutoDecoder(nn.Module):
-    """Decoder and codes; forward is the training pass, so that it can be wrapped for several GPUs.
+class CodeBook(nn.Embedding):
+    """A code (C,) for each of K shapes, drawn at first from N(0, start^2 / C) around a mean.
 
-    lengths: about how long codes are at first, and at most; mean: what they are added to at first, (C,).
+    bound: the greatest length of a code. mean: (C,), zero without.
     """
 
     def __init__(
-        self,
-        decoder: Decoder,
-        shapes: int,
-        lengths: tuple[float, float],
-        seed: int,
-        mean: Tensor | None = None,
+        self, size: tuple[int, int], start: float, bound: float, seed: int, mean: Tensor | None = None
     ) -> None:
+        draws = torch.randn(*size, generator=generator(torch.device("cpu"), seed, 2))
+        draws *= start / math.sqrt(size[1])
+        super().__init__(*size, _weight=draws if mean is None else draws + mean)
+        self.bound = bound
+        self.shorten()
+
+    @torch.no_grad()
+    def shorten(self, shapes: Tensor | None = None) -> None:
+        """Shorten the codes of `shapes` (B,), of all without, that are longer than the bound.
+
+        As published, where `max_norm` of the embedding does it to those that are looked up.
+        """
+        chosen = slice(None) if shapes is None else shapes
+        codes = self.weight[chosen]
+        self.weight[chosen] = codes * (self.bound / codes.norm(dim=-1, keepdim=True)).clamp(max=1.0)
+
+
+class AutoDecoder(nn.Module):
+    """Decoder and codes; forward is the training pass, so that it can be wrapped for several GPUs."""
+
+    def __init__(self, decoder: Decoder, codes: CodeBook) -> None:
         super().__init__()
         self.decoder = decoder
-        size, (length, self.bound) = decoder.config.code, lengths
-        draws = torch.randn(shapes, size, generator=generator(torch.device("cpu"), seed, 2))
-        start = draws * (length / math.sqrt(size))
-        self.codes = nn.Embedding(shapes, size, _weight=start if mean is None else start + mean)
-        self.bound_codes()
+        self.codes = codes
 
     def forward(self, shapes: Tensor, points: Tensor, draws: torch.Generator) -> Out:
         """Values and warped points of the four stages (see `Decoder.training_forward`), and codes (B, C)."""
         codes = self.codes(shapes)
         values, warped = self.decoder.training_forward(points, codes, draws)
         return values, warped, codes
-
-    @torch.no_grad()
-    def bound_codes(self, shapes: Tensor | None = None) -> None:
-        """Shorten the codes of `shapes` (B,), of all without, that are longer than the bound.
-
-        As published, where `max_norm` of the embedding does it to those that are looked up.
-        """
-        chosen = slice(None) if shapes is None else shapes
-        codes = self.codes.weight[chosen]
-        self.codes.weight[chosen] = codes * (self.bound / codes.norm(dim=-1, keepdim=True)).clamp(max=1.0)
 
 
 def train_codes(
@@ -113,15 +115,15 @@ def train_codes(
     log.info("phase 1 needs about %.2g GB of memory", facts["memory_gb"])
     accelerator = open_accelerator(plan.gpu, plan.precision)
     decoder, mean = (start[0], torch.from_numpy(start[1])) if start else (build_decoder(config, seed), None)
-    lengths = (plan.code_start, plan.code_bound)
-    model = AutoDecoder(decoder, len(samples), lengths, seed, mean).to(accelerator.device)
+    book = CodeBook((len(samples), config.code), plan.code_start, plan.code_bound, seed, mean)
+    model = AutoDecoder(decoder, book).to(accelerator.device)
     run = Run(
         model, _optimizer(model, plan), scratch, shown=lambda: (model.decoder, model.codes.weight[:SHOWN])
     )
     run.resume()
     steps = _Steps(model, run, samples, plans, seed, accelerator)
     run.go(plan.iterations, steps.take, lambda row: False, progress, plan.log_every)
-    model.bound_codes()
+    model.codes.shorten()
     facts["batch_split"] = max(plan.batch_split, run.memory.get("parts", 1))
     return Trained(model.decoder.cpu(), model.codes.weight.detach().cpu().numpy(), run.rows, facts)
 
@@ -146,7 +148,7 @@ class _Steps:
         factor = learning_rate(plan.schedule, step, plan.iterations, plan.decay_every)
         set_learning_rate(self.run.optimizer, factor)
         batch = self.samples.batch(step, plan.scenes, plan.points, self.seed).to(self.accelerator.device)
-        self.model.bound_codes(batch.shapes)
+        self.model.codes.shorten(batch.shapes)
         mine = batch.share(self.accelerator.process_index, processes)
         # Several processes wait for each other's gradients: one alone cannot begin anew.
         most = len(mine.shapes) if processes == 1 else min(plan.batch_split, len(mine.shapes))

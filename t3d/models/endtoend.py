@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from t3d.models.codes import Out, weighted_losses
+from t3d.models.codes import CodeBook, Out, weighted_losses
 from t3d.models.decoder import Decoder, build_decoder
 from t3d.models.encoder import Encoder, set_training, to_float
 from t3d.models.fitting import fit, group
+from t3d.models.losses import code_l1
 from t3d.models.plans import Augmentation, DecoderConfig, EndToEndPlan, LossPlan
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
@@ -47,20 +48,29 @@ def scenes(
 
 
 class EndToEnd(nn.Module):
-    """Encoder and decoder; forward is the training pass, so that it can be wrapped for several GPUs."""
+    """Encoder and decoder, and a code book to begin with; forward is the training pass, so that it can be
+    wrapped for several GPUs.
+    """
 
-    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+    def __init__(self, encoder: Encoder, decoder: Decoder, book: CodeBook) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.book = book
 
-    def forward(self, images: Tensor, points: Tensor, draws: torch.Generator) -> Out:
-        """Images (B, 3, S, S), points (B, N, 3) -> values and warped points of the four stages (see
-        `Decoder.training_forward`), and codes (B, C).
+    def forward(
+        self, shapes: Tensor, images: Tensor, points: Tensor, draws: torch.Generator, share: float
+    ) -> tuple[Out, Tensor]:
+        """Values and warped points of the four stages (see `Decoder.training_forward`) with codes (B, C), and
+        how far the encoder's are from the book's.
+
+        shapes (B,), images (B, 3, S, S), points (B, N, 3). share: 0 decodes the codes of the book, 1 those of
+        the encoder; either way all weights have gradients, as several GPUs need.
         """
-        codes = self.encoder(images)
+        seen, known = self.encoder(images), self.book(shapes)
+        codes = share * seen + (1 - share) * known
         values, warped = self.decoder.training_forward(points, codes, draws)
-        return values, warped, codes
+        return (values, warped, codes), code_l1(seen, known.detach())
 
 
 def train_end_to_end(
@@ -76,30 +86,33 @@ def train_end_to_end(
 
     data: training and validation. config: sizes of a decoder that starts from nothing, or a trained one that
     belongs to the encoder, whose codes are then left as they are. Losses are those of phase 1, the weight
-    of the codes' length being on what the encoder says.
+    of the codes' length being on what is decoded: the codes of a book first, if the plan says so, then the
+    encoder's.
     """
     (train, val), (plan, weights) = data, plans
     accelerator = open_accelerator(plan.gpu, plan.precision)
     device = accelerator.device
     set_training(encoder, plan.norms)
-    if isinstance(config, DecoderConfig):
-        start_codes(encoder, train.views, plan.code_start)
-        decoder = build_decoder(config, seed)
-    else:
-        decoder = config
-    model = EndToEnd(encoder, decoder).to(device)
-    run = Run(model, _optimizer(model, plan), scratch, shown=lambda: (decoder, _shown(model, train.views)))
+    model, first = _begun(encoder, config, train, plan, seed)
+    model.to(device)
+    run = Run(
+        model, _optimizer(model, plan), scratch, shown=lambda: (model.decoder, _shown(model, train.views))
+    )
     run.resume()
     mine = (accelerator.process_index, accelerator.num_processes)
 
     def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
         batch = train.samples.batch(step, plan.scenes, plan.points, seed)
         images = _augmented_views(train.views, batch, plan, (seed, step), mine, device)
-        batch = batch.share(*mine).to(device)
+        model.book.shorten(batch.shapes.to(device))
+        batch, share = batch.share(*mine).to(device), float(step >= first)
         model.train()
         set_training(encoder, plan.norms)
-        out = wrapped(images, batch.points, generator(device, seed, 3, step, mine[0]))
-        return weighted_losses(out, batch, weights, step)
+        draws = generator(device, seed, 3, step, mine[0])
+        out, away = wrapped(batch.shapes, images, batch.points, draws, share)
+        figures = weighted_losses(out, batch, weights, step)
+        figures["loss"] = figures["loss"] + (1 - share) * plan.book_weight * away
+        return figures
 
     def judge(row: Row) -> float | None:
         row |= {"val": reconstruction_loss(model, val, weights.clamp, seed)} if len(val.samples) else {}
@@ -109,11 +122,25 @@ def train_end_to_end(
     return model.cpu(), run.rows
 
 
+def _begun(
+    encoder: Encoder, config: DecoderConfig | Decoder, train: Scenes, plan: EndToEndPlan, seed: int
+) -> tuple[EndToEnd, int]:
+    """The network before its first step, and how many steps are its code book's."""
+    if isinstance(config, DecoderConfig):
+        start_codes(encoder, train.views, plan.code_start)
+        decoder, first = build_decoder(config, seed), plan.book_iterations
+    else:
+        decoder, first = config, 0
+    size = (len(train.samples), decoder.config.code)
+    return EndToEnd(encoder, decoder, CodeBook(size, plan.code_start, plan.code_bound, seed)), first
+
+
 def _optimizer(model: EndToEnd, plan: EndToEndPlan) -> torch.optim.Optimizer:
     """AdamW; the encoder alone has weight decay."""
     model.encoder.backbone.requires_grad_(not plan.freeze)
     warp, template = group(model.decoder.warp, plan.lr_warp), group(model.decoder.template, plan.lr_template)
-    return torch.optim.AdamW([warp, template, group(model.encoder, plan.lr_encoder, plan.weight_decay)])
+    encoder = group(model.encoder, plan.lr_encoder, plan.weight_decay)
+    return torch.optim.AdamW([warp, template, encoder, group(model.book, plan.lr_codes)])
 
 
 def _augmented_views(

@@ -103,3 +103,8 @@ def falling(step: int, ramp: int) -> float:
 def rising(step: int, ramp: int) -> float:
     """Factor of the point-pair and code weights: from 0 up to 1 at `ramp` iterations: min(1, epoch / 100)."""
     return min(1.0, step / ramp) if ramp else 1.0
+
+
+def code_l1(codes: Tensor, wanted: Tensor) -> Tensor:
+    """Mean over images of the sum over the code's numbers of |difference|; both (B, C)."""
+    return (codes.float() - wanted).abs().sum(1).mean()

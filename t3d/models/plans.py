@@ -84,6 +84,10 @@ class SamplePlan(DevicePlan):
     code_start: float = 1.0
     """Length of the codes at first, about: they are drawn from N(0, code_start^2 / code) (seed and DIT), or
     the encoder's last layer is scaled to it. What little training does not undo of it is noise."""
+    code_bound: float = 1.0
+    """Greatest length of a code of the code book (seed and DIT specs, CodeBound)."""
+    lr_codes: float = 1e-3
+    """First learning rate of the code book (seed and DIT specs)."""
     lr_warp: float = 5e-4
     """First learning rate of the warp (seed and DIT specs)."""
     lr_template: float = 1e-3
@@ -101,10 +105,6 @@ class CodesPlan(SamplePlan):
     batch_split: int = 1
     """Parts in which an iteration is computed one by one, to need less memory (seed, DIT specs: 2). It
     doubles by itself when memory runs out; the result is the same but for rounding and dropout's draws."""
-    lr_codes: float = 1e-3
-    """First learning rate of the codes (seed and DIT specs)."""
-    code_bound: float = 1.0
-    """Greatest length of a code (seed and DIT specs, CodeBound)."""
     log_every: int = 50
     """Iterations per line of `curves.csv`."""
 
@@ -206,6 +206,12 @@ class EndToEndPlan(TuningPlan, Augmentation, SamplePlan, LoopPlan):
 
     lr_encoder: float = 1e-3
     """First learning rate of the encoder (seed `train_deep_implicit_templates*.py`)."""
+    book_iterations: int = 0
+    """First iterations, in which the decoder learns with a code book, as in phase 1, and the encoder to give
+    its codes; 0 (seed): none. Where shapes are few, codes that come from an encoder alone fill few of their
+    dimensions: see docs/few-shapes.md. None, too, with a decoder that is trained already."""
+    book_weight: float = 0.1
+    """Weight, in these, of the L1 distance of the encoder's codes from the book's (as phase 2's loss)."""
 
 
 @dataclass(frozen=True, kw_only=True)

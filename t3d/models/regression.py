@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, set_training, to_float
 from t3d.models.fitting import fit, group
+from t3d.models.losses import code_l1
 from t3d.models.plans import RegressionPlan
 from t3d.models.training import Progress, Row, Run, generator, open_accelerator
 from t3d.models.views import Views, augment, load_views
@@ -90,11 +91,6 @@ def _augmented_batch(
     draws = generator(device, seed, 2, step, index)
     images = augment(images, masks, plan, draws)
     return images, train.codes[train.views.shapes[chosen]].to(device)
-
-
-def code_l1(codes: Tensor, wanted: Tensor) -> Tensor:
-    """Mean over images of the sum over the code's numbers of |difference|; both (B, C)."""
-    return (codes.float() - wanted).abs().sum(1).mean()
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ import torch
 from t3d.datasets.formats import write_samples
 from t3d.models.codes import (
     AutoDecoder,
+    CodeBook,
     CodesPlan,
     FitPlan,
     LossPlan,
@@ -196,7 +197,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
 @pytest.mark.parametrize(("points", "hidden", "width"), [(400, 64, 96), (1000, 96, 64), (2000, 32, 32)])
 def test_the_memory_estimate_is_near_what_a_step_keeps(points: int, hidden: int, width: int) -> None:
     config = DecoderConfig(code=8, hidden=hidden, width=width, depth=4, dropout=0.0)
-    model = AutoDecoder(build_decoder(config, 0), 4, (1.0, 1.0), 0)
+    model = AutoDecoder(build_decoder(config, 0), CodeBook((4, 8), 1.0, 1.0, 0))
     batch = Batch(torch.arange(4), torch.rand(4, points, 3), torch.rand(4, points))
     kept: dict[int, int] = {}
 
@@ -215,21 +216,21 @@ def test_the_memory_estimate_is_near_what_a_step_keeps(points: int, hidden: int,
 
 def test_codes_are_bounded_as_torchs_max_norm_does() -> None:
     """Through Adam, where codes that are not in the batch drift on."""
-    model = AutoDecoder(build_decoder(CONFIG, 0), 6, (2.0, 0.8), 0)
-    table = torch.nn.Embedding(6, 4, max_norm=0.8, _weight=model.codes.weight.detach().clone())
+    book = CodeBook((6, 4), 2.0, 0.8, 0)
+    table = torch.nn.Embedding(6, 4, max_norm=0.8, _weight=book.weight.detach().clone())
     pull = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
-    steps = [torch.optim.Adam(x.parameters(), lr=0.1) for x in (model.codes, table)]
+    steps = [torch.optim.Adam(x.parameters(), lr=0.1) for x in (book, table)]
     for number in range(20):
         shapes = torch.tensor([number % 6, (number * 2 + 1) % 6])
-        model.bound_codes(shapes)
-        for codes, optimizer in zip((model.codes, table), steps, strict=True):
+        book.shorten(shapes)
+        for codes, optimizer in zip((book, table), steps, strict=True):
             found = codes(shapes)
             assert float(found.norm(dim=1).max().detach()) <= 0.8 + 1e-5
             optimizer.zero_grad()
             (found * pull[shapes]).sum().backward()
             optimizer.step()
-        torch.testing.assert_close(model.codes.weight, table.weight, atol=1e-5, rtol=0)
-    assert float(model.codes.weight.detach().norm(dim=1).max()) > 0.8  # some drifted, not looked up since
+        torch.testing.assert_close(book.weight, table.weight, atol=1e-5, rtol=0)
+    assert float(book.weight.detach().norm(dim=1).max()) > 0.8  # some drifted, not looked up since
 
 
 def _interrupt(stop: int) -> Callable[..., None]:
@@ -250,20 +251,20 @@ def test_the_seed_decides(spheres: Samples) -> None:
 
 
 def test_codes_keep_their_bound() -> None:
-    model = AutoDecoder(build_decoder(CONFIG, 0), 50, (1.0, 0.3), seed=0)
-    lengths = model.codes.weight.detach().norm(dim=1)
+    book = CodeBook((50, 4), 1.0, 0.3, seed=0)
+    lengths = book.weight.detach().norm(dim=1)
     assert float(lengths.max()) <= 0.3 * (1 + 1e-6)
     with torch.no_grad():
-        model.codes.weight[0] = torch.tensor([0.1, 0.0, 0.0, 0.0])
-        model.codes.weight[1] = torch.tensor([3.0, 0.0, 4.0, 0.0])
-    model.bound_codes()
-    torch.testing.assert_close(model.codes.weight[0].detach(), torch.tensor([0.1, 0.0, 0.0, 0.0]))
-    torch.testing.assert_close(model.codes.weight[1].detach(), torch.tensor([0.18, 0.0, 0.24, 0.0]))
+        book.weight[0] = torch.tensor([0.1, 0.0, 0.0, 0.0])
+        book.weight[1] = torch.tensor([3.0, 0.0, 4.0, 0.0])
+    book.shorten()
+    torch.testing.assert_close(book.weight[0].detach(), torch.tensor([0.1, 0.0, 0.0, 0.0]))
+    torch.testing.assert_close(book.weight[1].detach(), torch.tensor([0.18, 0.0, 0.24, 0.0]))
 
 
 def test_codes_start_with_the_published_spread() -> None:
-    model = AutoDecoder(build_decoder(DecoderConfig(), 0), 400, (1.0, 10.0), seed=0)
-    assert abs(float(model.codes.weight.detach().std()) - 1 / 16) < 1e-3
+    book = CodeBook((400, 256), 1.0, 10.0, seed=0)
+    assert abs(float(book.weight.detach().std()) - 1 / 16) < 1e-3
 
 
 def test_ramps_weigh_the_losses() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from t3d.errors import UsageError
-from t3d.models.codes import AutoDecoder, LossPlan, weighted_losses
+from t3d.models.codes import AutoDecoder, CodeBook, LossPlan, weighted_losses
 from t3d.models.decoder import Decoder, DecoderConfig, build_decoder, fold
 from t3d.models.losses import pointpair_mean_weight
 from t3d.models.samples import Batch
@@ -193,7 +193,7 @@ def _published() -> ModuleType:
 def test_it_is_the_published_network_with_its_losses_and_gradients(sizes: dict[str, int]) -> None:
     """All four stages to 1e-5, and the gradients of the whole published loss, from the same weights."""
     config, shapes, count = DecoderConfig(**sizes, dropout=0.0), 3, 64
-    model = AutoDecoder(_lively(config), shapes, (1.5, 1.0), seed=0)
+    model = AutoDecoder(_lively(config), CodeBook((shapes, config.code), 1.5, 1.0, seed=0))
     peer = _published().PublishedPhase1(shapes, **sizes)
     peer.decoder.template.dropout = 0.0
     peer.load_state_dict(model.state_dict(), strict=True)

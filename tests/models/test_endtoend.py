@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from t3d.models import endtoend, fitting
-from t3d.models.codes import LossPlan
+from t3d.models.codes import CodeBook, LossPlan
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_encoder, resnet_settings, set_training
 from t3d.models.endtoend import (
@@ -125,9 +125,10 @@ def test_each_shape_gets_its_own_picture(
     seen: list[tuple[list[int], list[int]]] = []
     inner = EndToEnd.forward
 
-    def spy(self: EndToEnd, images: torch.Tensor, points: torch.Tensor, draws: torch.Generator) -> Any:
+    def spy(self: EndToEnd, shapes: torch.Tensor, images: torch.Tensor, *rest: Any) -> Any:
+        assert shapes.tolist() == seen[-1][0]
         seen[-1][1].extend((images[:, 0, 0, 0] * 255).round().int().tolist())
-        return inner(self, images, points, draws)
+        return inner(self, shapes, images, *rest)
 
     batch = Samples.batch
 
@@ -158,6 +159,49 @@ def test_what_learns_is_what_was_said(boxes: Callable[[int, int], Scenes], freez
     assert "to_code.weight" in moved
     start = build_decoder(DECODER, 0).state_dict()
     assert any(not torch.equal(value, start[name]) for name, value in model.decoder.state_dict().items())
+
+
+def _moved(before: nn.Module, after: nn.Module) -> bool:
+    pairs = zip(before.parameters(), after.parameters(), strict=True)
+    return any(not torch.equal(one, other) for one, other in pairs)
+
+
+def test_with_its_code_book_the_decoder_learns_without_the_encoder(
+    boxes: Callable[[int, int], Scenes],
+) -> None:
+    """The encoder has but the book's codes to learn from: nothing, where they have no weight."""
+    data = (boxes(0, 8), NOTHING)
+    untouched, _ = _train(data, iterations=0)
+    for steps, weight, follows in ((3, 0.0, False), (3, 0.1, True), (2, 0.0, True)):
+        model, _ = _train(data, iterations=3, book_iterations=steps, book_weight=weight)
+        assert _moved(untouched.decoder, model.decoder)
+        assert _moved(untouched.book, model.book)
+        assert _moved(untouched.encoder, model.encoder) == follows
+
+
+def test_without_a_code_book_there_is_none(boxes: Callable[[int, int], Scenes]) -> None:
+    """Neither as published nor in going on from a trained decoder."""
+    data = (boxes(0, 8), NOTHING)
+    untouched, _ = _train(data, iterations=0)
+    model, _ = _train(data, iterations=3)
+    assert not _moved(untouched.book, model.book)
+    plans, encoder = (replace(PLAN, iterations=3, book_iterations=3, book_weight=0.0), WEIGHTS), model.encoder
+    before = [weight.clone() for weight in encoder.parameters()]
+    train_end_to_end(data, encoder, model.decoder, plans, 0, None, _nothing)
+    after = encoder.parameters()
+    assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_the_encoder_comes_to_give_the_codes_of_the_book(boxes: Callable[[int, int], Scenes]) -> None:
+    train = boxes(0, 8)
+    away = []
+    for steps in (1, 150):
+        model, _ = _train((train, NOTHING), iterations=steps, book_iterations=steps, lr_codes=1e-2)
+        codes = model.book.weight.detach()
+        assert float(codes.norm(dim=1).max()) < 1.1 * PLAN.code_bound
+        found = torch.from_numpy(shape_codes(model.encoder, train.views))
+        away.append(float((found - codes).norm(dim=1).mean() / (codes - codes.mean(0)).norm(dim=1).mean()))
+    assert away[1] < min(0.5 * away[0], 0.6)
 
 
 def test_schedules_count_iterations_whatever_the_number_of_pictures(
@@ -226,6 +270,7 @@ def test_an_interrupted_run_gives_the_same_weights(
     """
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
     data, looks = (boxes(0, 8), boxes(1, 2)), {"hue": 0.2, "shift": 0.1, "zoom": 0.1, "gray": 0.2}
+    looks["book_iterations"] = 25
     whole, rows = _train(data, None, **looks)
     if wrapped:
         monkeypatch.setattr(
@@ -249,7 +294,8 @@ def test_rows_hold_numbers_and_no_graphs(boxes: Callable[[int, int], Scenes]) ->
 
 
 def test_validation_is_by_single_views_without_augmentation(boxes: Callable[[int, int], Scenes]) -> None:
-    model = EndToEnd(build_encoder(ENCODER, 4, "none", 0), build_decoder(DECODER, 0))
+    book = CodeBook((8, 4), 0.5, 1.0, 0)
+    model = EndToEnd(build_encoder(ENCODER, 4, "none", 0), build_decoder(DECODER, 0), book)
     val = boxes(1, 2)
     rng, expected = np.random.default_rng((0, 4)), []
     model.eval()

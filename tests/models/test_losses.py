@@ -172,3 +172,7 @@ def test_presets_of_paper_and_dit_differ_in_arguments_alone() -> None:
         assert params.ramp == 100 * (3281 // params.scenes)
         assert params.iterations == 2001 * (3281 // params.scenes)
         assert params.decay_every == 500 * (3281 // params.scenes)
+
+
+def test_code_l1_sums_over_numbers_and_averages_over_images() -> None:
+    assert float(losses.code_l1(torch.tensor([[1.0, -2.0], [0.0, 0.0]]), torch.zeros(2, 2))) == 1.5

@@ -11,7 +11,6 @@ from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, resnet_set
 from t3d.models.regression import (
     RegressionPlan,
     Targets,
-    code_l1,
     mean_code_loss,
     targets,
     train_encoder,
@@ -82,10 +81,6 @@ def test_validation_is_the_mean_over_all_views_in_whatever_batches() -> None:
     encoder, val = build_encoder(CONFIG, 2, "none", 0), _squares(1)
     assert validation_loss(encoder, val, 5) == pytest.approx(validation_loss(encoder, val, 100), rel=1e-5)
     assert not encoder.training
-
-
-def test_code_l1_sums_over_numbers_and_averages_over_images() -> None:
-    assert float(code_l1(torch.tensor([[1.0, -2.0], [0.0, 0.0]]), torch.zeros(2, 2))) == 1.5
 
 
 def test_mean_code_loss() -> None:
