@@ -30,10 +30,10 @@ def estimate(planned: Plan, workers: int) -> None:
 
 def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
     """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose."""
-    paths = planned.project.root.glob(f"{task.makes}/*/*/manifest.json")
+    paths = planned.project.root.glob(f"{task.declared.makes}/*/*/manifest.json")
     manifests = [manifest for path in islice(paths, 200) if (manifest := read_manifest(path.parent))]
     found = [one for one in manifests if one["made_from"]["stage"] == task.stage]
-    rounds = _rounds({"params": task.plain_params, "inputs": task.wires})
+    rounds = _rounds({"params": task.image["params"], "inputs": task.wires})
     if found:
         each = fmean(one["seconds"] / _rounds(one["made_from"]) for one in found)
         room = fmean(sum(file["bytes"] for file in one["files"].values()) for one in found)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from t3d.models import losses
 from t3d.models.decoder import Decoder, build_decoder
+from t3d.models.fitting import group
 from t3d.models.plans import STAGES, CodesPlan, DecoderConfig, FitPlan, LossPlan
 from t3d.models.samples import Batch, Samples
 from t3d.models.training import (
@@ -211,14 +212,8 @@ def weighted_losses(out: Out, batch: Batch, plan: LossPlan, step: int) -> dict[s
 
 
 def _optimizer(model: AutoDecoder, plan: CodesPlan) -> torch.optim.Optimizer:
-    groups = [
-        (model.decoder.warp, plan.lr_warp),
-        (model.decoder.template, plan.lr_template),
-        (model.codes, plan.lr_codes),
-    ]
-    return torch.optim.Adam(
-        [{"params": part.parameters(), "lr": rate, "base": rate} for part, rate in groups]
-    )
+    warp, template = group(model.decoder.warp, plan.lr_warp), group(model.decoder.template, plan.lr_template)
+    return torch.optim.Adam([warp, template, group(model.codes, plan.lr_codes)])
 
 
 def fit_codes(

@@ -1,9 +1,9 @@
-"""What encoders say of views, and how well it tells shapes apart; codes of shapes, whoever trained them.
+"""What encoders say of views, and how well it tells shapes apart.
 
 K shapes, V views of each, C numbers in a code or feature.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from t3d.datasets.splits import evenly
 from t3d.models.contrastive import effective_rank, retrieval
 from t3d.models.encoder import Backbone, build_backbone, to_float, to_input
-from t3d.models.network import Floats, Network, load_codes, load_encoder
+from t3d.models.network import Floats, load_encoder
 from t3d.models.views import read_views
 
 Bytes = NDArray[np.uint8]
@@ -27,20 +27,6 @@ def easy_numbers(folder: Path, count: int) -> list[int]:
 def easy_views(folder: Path, count: int) -> Bytes:
     """These views, (V, H, H, 3)."""
     return read_views(folder, "easy", easy_numbers(folder, count))[0]
-
-
-def shape_codes(
-    network: Network, codes: Path | None, views: Mapping[str, Path], shapes: Iterable[str], count: int
-) -> dict[str, Floats]:
-    """A code (C,) of each shape: that of phase 1 where there is one, else the mean over `count` views.
-
-    Shapes with neither are left out.
-    """
-    known = load_codes(codes)[1] if codes else {}
-    found = {shape: known[shape] for shape in shapes if shape in known}
-    for shape in views.keys() & set(shapes) - known.keys():
-        found[shape] = network.encode(easy_views(views[shape], count)).mean(0)
-    return dict(sorted(found.items()))
 
 
 def pretrained(folders: Mapping[str, Path], seed: int) -> dict[str, Backbone]:

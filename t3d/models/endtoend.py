@@ -202,10 +202,11 @@ def start_codes(encoder: Encoder, views: Views, length: float) -> None:
 
 
 @torch.no_grad()
-def shape_codes(encoder: Encoder, views: Views) -> NDArray[np.float32]:
-    """Codes (K, C), each the mean over some views of a shape, without augmentation."""
+def shape_codes(encoder: Encoder, views: Views) -> dict[str, NDArray[np.float32]]:
+    """A code (C,) of each shape by id, the mean over some of its views, without augmentation."""
     encoder.eval()
-    return torch.stack(torch.split(_codes(encoder, views), len(views.ids))).mean(0).numpy()
+    codes = torch.stack(torch.split(_codes(encoder, views), len(views.ids))).mean(0)
+    return dict(zip(views.ids, codes.numpy(), strict=True))
 
 
 def _codes(encoder: Encoder, views: Views) -> Tensor:

@@ -1,7 +1,7 @@
 """A trained network as others use it: a folder to load, NumPy arrays in, NumPy arrays out."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from t3d.datasets.formats import write_json, write_npz
+from t3d.datasets.formats import write_npz
 from t3d.errors import StoreError
 from t3d.models.decoder import Decoder, fold
 from t3d.models.encoder import Backbone, Encoder, EncoderConfig, build_encoder, to_float, to_input
@@ -20,13 +20,13 @@ from t3d.models.looks import Looks
 from t3d.models.plans import DecoderConfig
 from t3d.models.training import device_of
 from t3d.models.weights import (
-    FORMAT_VERSION,
     Transfer,
     fill,
     read_config,
     read_weights,
     save_weights,
     transfer,
+    write_config,
 )
 
 FORMAT = "t3d-network"
@@ -42,14 +42,15 @@ GATES_AT_ONCE = 1 << 22
 class Network:
     """Decoder and image encoder for inference; build it with `load`."""
 
-    looks: Looks | None = None
-    """What its training pictures looked like to it; None where it was saved without."""
-
-    def __init__(self, variant: str, decoder: Decoder, encoder: Encoder, codes: Floats) -> None:
+    def __init__(
+        self, variant: str, decoder: Decoder, encoder: Encoder, codes: Mapping[str, Floats], looks: Looks
+    ) -> None:
         self.variant = variant
         """How it was trained: "s1" (codes, then regression), "s2-simclr", ..."""
         self.codes = codes
-        """Of the training shapes, (K, C) float32."""
+        """Of the training shapes, virtual ones among them: (C,) float32 by id."""
+        self.looks = looks
+        """What its training pictures looked like to it."""
         self._decoder = fold(decoder).eval().requires_grad_(False)
         self._encoder = encoder.eval().requires_grad_(False)
 
@@ -124,25 +125,20 @@ class Network:
 
 
 def save(
-    folder: Path, variant: str, decoder: Decoder, encoder: Encoder, codes: Floats, looks: Looks | None = None
+    folder: Path,
+    variant: str,
+    decoder: Decoder,
+    encoder: Encoder,
+    codes: Mapping[str, Floats],
+    looks: Looks,
 ) -> None:
-    """Write `model.safetensors` and `config.json`: everything `load` needs, without the network.
-
-    codes: (K, C) of the training shapes.
-    """
-    tensors = {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
-    tensors["codes"] = torch.from_numpy(codes)
-    tensors |= {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
-    tensors |= {f"looks.{k}": torch.from_numpy(v) for k, v in vars(looks).items()} if looks else {}
+    """Write `model.safetensors` and `config.json`: everything `load` needs; codes (C,) of training shapes."""
+    weights = nn.ModuleDict({"decoder": decoder, "encoder": encoder})
+    known = {"codes": np.stack([*codes.values()]), **{f"looks.{k}": v for k, v in vars(looks).items()}}
+    tensors = weights.state_dict() | {name: torch.from_numpy(value) for name, value in known.items()}
     save_weights(folder / "model.safetensors", tensors)
-    config = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "variant": variant,
-        "decoder": asdict(decoder.config),
-        "encoder": asdict(encoder.config),
-    }
-    write_json(folder / "config.json", config)
+    sizes = {"decoder": asdict(decoder.config), "encoder": asdict(encoder.config)}
+    write_config(folder, FORMAT, {"variant": variant, "shapes": list(codes), **sizes})
 
 
 def load(path: Path, gpu: bool = False) -> Network:
@@ -152,9 +148,7 @@ def load(path: Path, gpu: bool = False) -> Network:
     """
     variant, decoder, encoder, codes, looks = _read(path)
     device = device_of(gpu)
-    network = Network(variant, decoder.to(device), encoder.to(device), codes)
-    network.looks = looks
-    return network
+    return Network(variant, decoder.to(device), encoder.to(device), codes, looks)
 
 
 class Start(NamedTuple):
@@ -165,24 +159,26 @@ class Start(NamedTuple):
     encoder: Encoder | None
 
 
-def _read(path: Path) -> tuple[str, Decoder, Encoder, Floats, Looks | None]:
+def _read(path: Path) -> tuple[str, Decoder, Encoder, dict[str, Floats], Looks]:
     weights_file = path / "model.safetensors" if path.is_dir() else path
     config = read_config(path, FORMAT)
     decoder = Decoder(DecoderConfig(**config["decoder"]))
     encoder = Encoder(EncoderConfig(**config["encoder"]), decoder.config.code)
     weights = nn.ModuleDict({"decoder": decoder, "encoder": encoder})
     tensors = read_weights(weights_file)
-    codes = tensors.pop("codes", torch.empty(0, 0)).numpy()
-    if codes.shape[1:] != (decoder.config.code,) or not len(codes):
-        raise StoreError(f"{weights_file}: lacks the codes of its training shapes; train again")
-    looks = {name: tensors.pop(name).numpy() for name in sorted(tensors) if name.startswith("looks.")}
+    try:
+        codes = dict(zip(config["shapes"], tensors.pop("codes").numpy(), strict=True))
+        looks = Looks(**{name: tensors.pop(f"looks.{name}").numpy() for name in Looks.__dataclass_fields__})
+    except (KeyError, ValueError) as error:
+        raise StoreError(
+            f"{weights_file}: lacks codes or looks of its training shapes; train again"
+        ) from error
     fill(weights, tensors, weights_file)
-    known = Looks(**{name[6:]: value for name, value in looks.items()}) if looks else None
-    return config["variant"], decoder, encoder, codes, known
+    return config["variant"], decoder, encoder, codes, looks
 
 
-def _mean(codes: Floats) -> Floats:
-    return np.asarray(codes.mean(axis=0, dtype=np.float64), np.float32)
+def _mean(codes: Mapping[str, Floats]) -> Floats:
+    return np.asarray(np.mean([*codes.values()], axis=0, dtype=np.float64), np.float32)
 
 
 def write_bundle(path: Path, folder: Path) -> None:
@@ -206,7 +202,7 @@ def read_start(files: Sequence[Path]) -> Start | None:
     folder = files[0].parent
     if (folder / "decoder.safetensors").exists():
         decoder, named, _ = load_codes(folder)
-        return Start(decoder, _mean(np.stack(list(named.values()))), None)
+        return Start(decoder, _mean(named), None)
     _, decoder, encoder, codes, _ = _read(folder)
     return Start(decoder, _mean(codes), encoder)
 
@@ -218,18 +214,9 @@ Named = tuple[Sequence[str], NDArray[np.float32]]
 def save_codes(folder: Path, decoder: Decoder, train: Named, val: Named) -> None:
     """Write what phase 1 leaves: `decoder.safetensors`, `config.json`, `codes.npz`."""
     save_weights(folder / "decoder.safetensors", decoder.state_dict())
-    config = {
-        "format": CODES_FORMAT,
-        "format_version": FORMAT_VERSION,
-        "decoder": asdict(decoder.config),
-    }
-    write_json(folder / "config.json", config)
-    arrays = {
-        "ids": np.array(train[0]),
-        "codes": train[1],
-        "val_ids": np.array(val[0], np.str_),
-        "val_codes": val[1],
-    }
+    write_config(folder, CODES_FORMAT, {"decoder": asdict(decoder.config)})
+    ids, val_ids = np.array(train[0]), np.array(val[0], np.str_)
+    arrays = {"ids": ids, "codes": train[1], "val_ids": val_ids, "val_codes": val[1]}
     write_npz(folder / "codes.npz", arrays)
 
 
@@ -248,8 +235,7 @@ def load_codes(
 def save_encoder(folder: Path, encoder: Backbone) -> None:
     """Write what pre-training leaves: `encoder.safetensors` and `config.json`."""
     save_weights(folder / "encoder.safetensors", encoder.state_dict())
-    config = {"format": ENCODER_FORMAT, "format_version": FORMAT_VERSION, "encoder": asdict(encoder.config)}
-    write_json(folder / "config.json", config)
+    write_config(folder, ENCODER_FORMAT, {"encoder": asdict(encoder.config)})
 
 
 def load_encoder(folder: Path, code: int, seed: int) -> tuple[Encoder, Transfer]:

@@ -19,9 +19,6 @@ from t3d.models.network import Network
 USUAL = 0.9
 """Share of held-out views that pass as usual: some false alarms, for strangers are often near."""
 
-PLACEMENT = np.array([0.62, 0.0, 0.04])
-"""`cutout.placement` of easy views of sofas, for networks that know nothing of their training pictures."""
-
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
@@ -44,13 +41,11 @@ def predict(network: Network, photographs: Sequence[Photograph], resolution: int
     resolution: cells of the box [-1, 1]^3 along each axis.
     """
     looks, notes = network.looks, [text for one in photographs for text in one.warnings]
-    at = looks.placement if looks else PLACEMENT
-    small = [to_input(placed(one.rgb, one.mask, at)[None], network.input_size) for one in photographs]
+    on_white = [placed(one.rgb, one.mask, looks.placement)[None] for one in photographs]
+    small = [to_input(image, network.input_size) for image in on_white]
     seen = torch.cat(small).permute(0, 2, 3, 1).contiguous().numpy()
-    unlike = float(looks.share_nearer(network.features(seen)).max()) if looks else None
-    if unlike is None:
-        notes.append("whether it is like the training pictures is not known: train again with this t3d")
-    elif unlike >= USUAL:
+    unlike = float(looks.share_nearer(network.features(seen)).max())
+    if unlike >= USUAL:
         notes.append(f"unlike the training pictures: farther off than {unlike:.0%} of held-out views")
     facts = {"isolated": [one.isolated for one in photographs], "unlike": unlike, "warnings": notes}
     code, mesh = network.encode(seen).mean(axis=0), None

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from t3d.datasets.formats import read_json
+from t3d.datasets.formats import read_json, write_json
 from t3d.errors import StoreError
 
 FORMAT_VERSION = 1
@@ -55,6 +55,11 @@ def read_config(folder: Path, kind: str) -> dict[str, Any]:
             f"not {kind!r} version {FORMAT_VERSION}; train again or use the t3d that made it"
         )
     return config
+
+
+def write_config(folder: Path, kind: str, settings: Mapping[str, Any]) -> None:
+    """Write `config.json` of a folder of the given format."""
+    write_json(folder / "config.json", {"format": kind, "format_version": FORMAT_VERSION, **settings})
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:

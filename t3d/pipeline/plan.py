@@ -212,7 +212,7 @@ def reason(made: Plan, task: Task) -> str:
     failure = store.failure(item.place)
     if failure:
         return f"retried: {failure.kind}: {failure.reason}"
-    manifests = [read_manifest(folder) for folder in store.folders(task.makes, task.shape)]
+    manifests = [read_manifest(folder) for folder in store.folders(task.declared.makes, task.shape)]
     images = [one["made_from"] for one in manifests if one and one["made_from"]["variant"] == task.variant]
     if not images:
         return "never made"

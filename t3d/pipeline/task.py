@@ -93,17 +93,6 @@ class Task:
         return stages_of(self.package)[self.stage]
 
     @property
-    def makes(self) -> str:
-        """Kind of artifact."""
-        return self.declared.makes
-
-    @property
-    def plain_params(self) -> Mapping[str, Any]:
-        """Parameters as plain values, paths by content."""
-        values: Mapping[str, Any] = self.image["params"]
-        return values
-
-    @property
     def upstream(self) -> list[ItemId]:
         """Every item this one reads."""
         return leaves(self.wires)
@@ -157,7 +146,7 @@ class Item:
     def place(self) -> Place:
         """Where the artifact belongs."""
         label = GIVEN if self.task.take else self.task.variant or f"v{self.image['version']}"
-        return Place(self.task.makes, self.task.shape, label, digest(self.image))
+        return Place(self.task.declared.makes, self.task.shape, label, digest(self.image))
 
     @property
     def store(self) -> Store:

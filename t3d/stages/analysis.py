@@ -20,10 +20,9 @@ class Params:
     """Easy views of each."""
 
 
-@stage(per="set", version=3, command="analyze", files=("sections.json",))
+@stage(per="set", version=4, command="analyze", files=("sections.json",))
 def analysis(
     network: Annotated[Shapes, Variants()],
-    codes: Annotated[Shapes, Variants("s1")],
     pretrain: Annotated[Shapes, Variants("s2")],
     views: Annotated[Parts, Each("train", "test")],
     mesh: Annotated[Parts, Each("test")],
@@ -41,7 +40,7 @@ def analysis(
     """
     import numpy as np
 
-    from t3d.models.embeddings import features, pretrained, shape_codes
+    from t3d.models.embeddings import features, pretrained
     from t3d.models.network import load
     from t3d.report import analysis as report
     from t3d.report.gallery import ShapeFolders
@@ -53,9 +52,10 @@ def analysis(
     unseen, made = report.pictures(test, params.views), []
     if len(unseen) > 1:
         clouds = {name: np.stack([*map(model.encode, unseen)]) for name, model in models.items()}
-        books = {name: codes.get("" if name == "s1" else name) for name in models}
-        known = {name: shape_codes(models[name], books[name], train, train, params.views) for name in models}
-        trained = {name: np.stack([*found.values()]) for name, found in known.items()}
+        trained = {
+            name: np.stack([model.codes[one] for one in train if one in model.codes])
+            for name, model in models.items()
+        }
         made += report.code_sections(out, models, trained, clouds, len(views["train"]))
         made.append(report.drift_section(out, clouds, report.azimuths(test, params.views)))
         if pretrain:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from t3d.pipeline import Each, Facts, Parts, Shapes, Variants, stage
+from t3d.pipeline import Each, Facts, Parts, stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,25 +19,21 @@ class Params:
     """Of those, how many are shown on their way to the template, and pairs that are shown."""
     between: int = 128
     """Cells of the box [-1, 1]^3 along each axis for shapes between two codes."""
-    views: int = 8
-    """Easy views over which the encoder's codes are averaged, where shapes have none of their own."""
     picture: int = 160
     """Width of a picture, in pixels."""
 
 
 @stage(
     per="set",
-    version=3,
+    version=4,
     command="template",
     files=("sections.json", "pairs.csv", "sheet.png", "steps.png", "transfer.png", "between.png"),
 )
 def correspondence(
     network: Path,
     template: Path,
-    codes: Annotated[Shapes, Variants("s1")],
     mesh: Annotated[Parts, Each("train")],
     labels: Annotated[Parts, Each("train")],
-    views: Annotated[Parts, Each("train")],
     *,
     out: Path,
     params: Params,
@@ -46,7 +42,6 @@ def correspondence(
     from t3d.datasets.images import write_png
     from t3d.datasets.meshes import read_ply
     from t3d.datasets.splits import evenly
-    from t3d.models.embeddings import shape_codes
     from t3d.models.network import load
     from t3d.report import correspondence as report
     from t3d.report.pictures import sheet
@@ -55,7 +50,7 @@ def correspondence(
     model, paths = load(network), (template / "template.ply", template / "mean.ply")
     standard, mean = (read_ply(path) if path.exists() else None for path in paths)
     artist = report.Artist(model, standard, mean, params.picture, params.between)
-    known = shape_codes(model, codes.get(""), views["train"], sorted(mesh["train"]), params.views)
+    known = {shape: model.codes[shape] for shape in sorted(mesh["train"].keys() & model.codes.keys())}
     meshes = {shape: mesh["train"][shape] for shape in known if shape in labels["train"]}
     compared = {shape: meshes[shape] for shape in evenly(list(meshes), params.compared)}
     members, parts = report.read_members(compared, labels["train"], known, model)

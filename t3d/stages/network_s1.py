@@ -21,7 +21,7 @@ class Params(RegressionPlan):
 
 @stage(
     per="set",
-    version=3,
+    version=4,
     makes="network",
     command="train",
     variants=("s1",),
@@ -60,7 +60,7 @@ def network_s1(
             (train, val), config, params, train_seed, scratch, progress, start and start.encoder
         )
         known = looks.measure(encoder, train.views, val.views)
-    network.save(out, "s1", decoder, encoder, train.codes.numpy(), known)
+    network.save(out, "s1", decoder, encoder, named[0], known)
     write_curves(out / "curves.csv", rows)
     (out / "curves-codes.csv").write_bytes((codes / "curves.csv").read_bytes())
     return {

@@ -31,7 +31,7 @@ class Params(EndToEndPlan, LossPlan, DecoderConfig):
 
 @stage(
     per="set",
-    version=5,
+    version=6,
     makes="network",
     command="train",
     variants=("s2-simclr", "s2-moco", "s2-byol", "s2-simsiam", "s2-none"),

@@ -52,6 +52,8 @@ def oracle_code(
     as published, a decoder that learned few shapes does not reach what it could say.
     `code.json` says what came of it; `mesh.ply` is there where it has a surface.
     """
+    import numpy as np
+
     from t3d.datasets.extraction import write_surface
     from t3d.datasets.formats import read_transform, write_json
     from t3d.models.codes import fit_codes, most_alike
@@ -71,7 +73,7 @@ def oracle_code(
         )
         with thread_count(threads):
             samples = Samples({shape: sdf})
-            start = most_alike(model.decoder, samples, model.codes, seed)
+            start = most_alike(model.decoder, samples, np.stack([*model.codes.values()]), seed)
             codes, loss = fit_codes(model.decoder, samples, plan, seed, start)
         values = partial(model.sdf, code=codes[0])
         transform = read_transform(mesh / "transform.json")

@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 
 from t3d.models import embeddings
-from t3d.models.decoder import DecoderConfig, build_decoder
-from t3d.models.embeddings import cosines, drift, easy_views, measures, pretrained, shape_codes
+from t3d.models.embeddings import cosines, drift, easy_views, measures, pretrained
 from t3d.models.encoder import EncoderConfig, build_backbone, resnet_settings
-from t3d.models.network import save_codes, save_encoder
+from t3d.models.network import save_encoder
 
 VIEWS = np.random.default_rng(1).normal(size=(4, 5, 3)) + 3 * np.random.default_rng(2).normal(size=(4, 1, 3))
 
@@ -69,21 +68,6 @@ def test_easy_views_are_evenly_spread(tmp_path):
     np.savez(tmp_path / "masks.npz", easy=np.zeros((10, 2, 2), np.uint8))
     images = easy_views(tmp_path, 3)
     assert images[:, 0, 0, 0].tolist() == [1, 5, 8]
-
-
-class Encoder:
-    def encode(self, images):
-        return images[:, 0, 0, :1].astype(np.float32)
-
-
-def test_codes_are_those_of_phase_1_or_else_means_over_views(tmp_path, monkeypatch):
-    decoder = build_decoder(DecoderConfig(code=1, hidden=4, steps=4, width=4, depth=1), 0)
-    save_codes(tmp_path, decoder, (["a"], np.array([[7.0]], np.float32)), ([], np.zeros((0, 1), np.float32)))
-    seen = np.arange(6, dtype=np.uint8).reshape(2, 1, 1, 3)
-    monkeypatch.setattr(embeddings, "easy_views", lambda folder, count: seen)
-    views = {"a": tmp_path, "b": tmp_path}
-    assert shape_codes(Encoder(), tmp_path, views, ["a", "b", "c"], 2) == {"a": 7.0, "b": 1.5}
-    assert shape_codes(Encoder(), None, views, ["b"], 2) == {"b": 1.5}
 
 
 def test_before_pre_training_is_none_or_else_random(tmp_path):

@@ -109,7 +109,7 @@ def test_pictures_it_has_not_seen_are_reconstructed_better_than_by_the_mean_code
     model, rows = _train((train, val), iterations=150, scenes=16, validate_every=50)
     found = reconstruction_loss(model, val, 0.3, 0)
     assert found == pytest.approx(min(row["val"] for row in rows), rel=1e-4)
-    mean = torch.from_numpy(shape_codes(model.encoder, train.views).mean(0))
+    mean = torch.from_numpy(np.mean([*shape_codes(model.encoder, train.views).values()], axis=0))
     nn.init.zeros_(model.encoder.to_code.weight)
     model.encoder.to_code.bias.data[:] = mean
     assert found < 0.75 * reconstruction_loss(model, val, 0.3, 0)
@@ -199,7 +199,7 @@ def test_the_encoder_comes_to_give_the_codes_of_the_book(boxes: Callable[[int, i
         model, _ = _train((train, NOTHING), iterations=steps, book_iterations=steps, lr_codes=1e-2)
         codes = model.book.weight.detach()
         assert float(codes.norm(dim=1).max()) < 1.1 * PLAN.code_bound
-        found = torch.from_numpy(shape_codes(model.encoder, train.views))
+        found = torch.from_numpy(np.stack([*shape_codes(model.encoder, train.views).values()]))
         away.append(float((found - codes).norm(dim=1).mean() / (codes - codes.mean(0)).norm(dim=1).mean()))
     assert away[1] < min(0.5 * away[0], 0.6)
 
@@ -315,7 +315,9 @@ def test_a_shapes_code_is_the_mean_of_its_views(boxes: Callable[[int, int], Scen
     encoder, views = build_encoder(ENCODER, 4, "none", 0), boxes(0, 5).views
     with torch.no_grad():
         expected = encoder.eval()(views.images / 255.0).unflatten(0, (5, -1)).mean(1)
-    assert shape_codes(encoder, views) == pytest.approx(expected.numpy(), abs=1e-6)
+    found = shape_codes(encoder, views)
+    assert tuple(found) == views.ids
+    assert np.stack([*found.values()]) == pytest.approx(expected.numpy(), abs=1e-6)
 
 
 @pytest.mark.parametrize("norms", ["batch", "fixed"])

@@ -27,7 +27,7 @@ class Ball(torch.nn.Module):
 
 class Network:
     decoder = Ball()
-    codes = np.array([[-0.2], [0.1]], np.float32)
+    codes = {"a": np.array([-0.2], np.float32), "b": np.array([0.1], np.float32)}
 
     def sdf(self, points, code):
         return (np.linalg.norm(points, axis=1) - 0.3 - code[0]).astype(np.float32)

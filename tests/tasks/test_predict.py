@@ -39,14 +39,8 @@ def home(tmp_path_factory):
     looks = Looks(np.zeros((2, 8), np.float32), np.zeros(0, np.float32), np.array([0.6, 0, 0]))
     for variant in ("s1", "s2-simclr"):
         (folder / "work/sofa/network" / variant).mkdir(parents=True)
-        network.save(
-            folder / "work/sofa/network" / variant,
-            variant,
-            decoder,
-            encoder,
-            np.zeros((2, 4), np.float32),
-            looks,
-        )
+        made = folder / "work/sofa/network" / variant
+        network.save(made, variant, decoder, encoder, {"a": np.zeros(4, np.float32)}, looks)
     (folder / "work/sofa/runs").mkdir()
     made = {"network_s1[s1]": {"": "network/s1"}, "network_s2[s2-simclr]": {"": "network/s2-simclr"}}
     (folder / "work/sofa/runs/tiny-1.json").write_text(json.dumps({"artifacts": made}))
