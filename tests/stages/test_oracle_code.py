@@ -1,5 +1,7 @@
 """The best code of a shape: found by its distances, scored in the original frame, off on request."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,7 @@ class Ball(torch.nn.Module):
 
 class Network:
     decoder = Ball()
-    codes = {"a": np.array([-0.2], np.float32), "b": np.array([0.1], np.float32)}
+    codes = MappingProxyType({"a": np.array([-0.2], np.float32), "b": np.array([0.1], np.float32)})
 
     def sdf(self, points, code):
         return (np.linalg.norm(points, axis=1) - 0.3 - code[0]).astype(np.float32)
