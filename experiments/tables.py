@@ -91,10 +91,9 @@ def pairs_of(methods: Sequence[Method]) -> list[Sequence[Method]]:
 
 
 def table(head: str, columns: Sequence[View], lines: Mapping[str, Sequence[str]]) -> str:
-    """A table in Markdown; what belongs to no view stands in it once."""
+    """A table in Markdown."""
     rows = [[head, *(", ".join(view) for view in columns)], ["---"] * (len(columns) + 1)]
-    for name, cells in lines.items():
-        rows.append([name, *(cell if cell not in cells[:at] else "" for at, cell in enumerate(cells))])
+    rows += [[name, *cells] for name, cells in lines.items()]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
 
 
