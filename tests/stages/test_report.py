@@ -20,6 +20,7 @@ from t3d.geometry.raycast import Renderer, plain
 from t3d.geometry.recipe import View
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_encoder, resnet_settings
+from t3d.models.looks import Looks
 from t3d.models.network import save
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.pictures import around
@@ -120,7 +121,8 @@ def write_training(root):
     encoder = build_encoder(
         EncoderConfig(settings=resnet_settings((8, 8), (1, 1)), input_size=32), 4, "none", 0
     )
-    save(root / "network", "s1", decoder, encoder, np.zeros((2, 4), np.float32))
+    looks = Looks(np.zeros((2, 8), np.float32), np.zeros(0, np.float32), np.zeros(3))
+    save(root / "network", "s1", decoder, encoder, {"a": np.zeros(4, np.float32)}, looks)
 
 
 def write_found(folder, title):
