@@ -3,46 +3,17 @@
 import logging
 import sys
 import traceback
+from pathlib import Path
 
 import click
 
 from t3d import __version__
 from t3d.cli.console import say, show_log
 from t3d.errors import T3dError
+from t3d.pipeline.settings import read_toml
 
-SECTIONS = {
-    "Pipeline": {
-        "render": "50 easy and 50 hard views of every shape.",
-        "sample-sdf": "Signed distances around every shape.",
-        "train": "The networks of both solutions.",
-        "reconstruct": "Meshes from single views.",
-        "evaluate": "Reconstructions scored beside baselines.",
-        "report": "The illustrated report.",
-        "run": "Everything up to the report.",
-    },
-    "Use": {
-        "predict": "Photographs to meshes, with previews and warnings.",
-        "score": "Any method's meshes under named protocols.",
-        "template": "The category's template, and what corresponds through it.",
-        "analyze": "Codes and embeddings in the plane; errors by view and kind.",
-        "overview": "One page across the categories of a work folder.",
-    },
-    "Data": {
-        "synth": "Procedural sofas, chairs and planes.",
-        "inspect": "What each mesh is, and what is wrong with it.",
-        "export": "t3d's data for other code; the network in one file.",
-        "import": "Others' data and trained networks for t3d.",
-    },
-    "Store": {
-        "status": "What is made, missing or failed; --watch follows a run.",
-        "why": "Why artifacts are kept, or would be made anew.",
-        "path": "Where a stage's artifacts are.",
-        "verify": "Whether every file is as it was written.",
-        "clean": "Away with what no run names.",
-    },
-    "Machine": {"doctor": "What truly works here, and the mend for the rest."},
-}
-"""Commands with a line each, by section of `t3d --help`."""
+SECTIONS = read_toml(Path(__file__).with_name("commands.toml"))
+"""A line and an example of each command, by section of `t3d --help`."""
 
 
 class Commands(click.Group):
@@ -51,7 +22,8 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, lines in SECTIONS.items():
             with formatter.section(section):
-                formatter.write_dl([pair for pair in lines.items() if pair[0] in self.commands])
+                known = [(name, line) for name, (line, _) in lines.items() if name in self.commands]
+                formatter.write_dl(known)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -70,8 +42,12 @@ def _fill() -> None:
 
     modules = (synth, inspect, predict, score, overview, layouts, doctor, store)
     own = [one for module in modules for one in vars(module).values() if isinstance(one, click.Command)]
+    examples = {name: text for lines in SECTIONS.values() for name, (_, text) in lines.items()}
     for command in (*stage_commands(), *own):
         t3d.add_command(command)
+        if command.name in examples:
+            parts = (command.epilog, f"\b\nExample:\n  {examples[command.name]}")
+            command.epilog = "\n\n".join(filter(None, parts))
 
 
 def main() -> None:

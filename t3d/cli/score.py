@@ -42,12 +42,7 @@ def score(pred: Path, gt: Path, **options: Any) -> None:
     Both are files, or folders of files named by shape: PLY, OBJ, OFF, STL, GLB (meshes or points), NPZ
     (points). A folder named by a shape holds a file per view. Missing, empty and broken predictions are
     penalised, not left out.
-
-    \b
-      t3d score mine/ ShapeNetCore.v2/03001627 --out scores
-      t3d score mine/ truth/ -p deepsdf -p onet --gt-meshes watertight/
-      t3d score chair.obj truth.ply -p all
-    """  # noqa: D301
+    """
     from t3d.geometry.protocols import find_protocol
     from t3d.pipeline.runner import cores
     from t3d.report import results, tables

@@ -49,6 +49,20 @@ def test_every_command_has_help_that_works(name):
     assert len(module.t3d.commands[name].get_short_help_str()) > 10
 
 
+@pytest.mark.parametrize("line", [line for lines in module.SECTIONS.values() for _, line in lines.values()])
+def test_every_example_is_a_command_with_options_that_it_has(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "truth", "shapes", "DeepSDF/data"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "sofa.jpg").touch()
+    commands()
+    program, name, *words = line.split()
+    command = module.t3d.commands[name]
+    assert program == "t3d"
+    assert command.epilog.endswith(line)
+    assert command.make_context(name, words).params
+
+
 def test_every_command_is_in_a_section_or_hidden():
     named = {name for names in module.SECTIONS.values() for name in names}
     shown = {name for name in commands() if not module.t3d.commands[name].hidden}
