@@ -90,7 +90,26 @@ def pairs_of(methods: Sequence[Method]) -> list[Sequence[Method]]:
     return [*own, *((one, other) for one in networks for other in networks[: networks.index(one)])]
 
 
-def table(head: str, columns: Sequence[View], lines: Mapping[str, Sequence[str]]) -> str:
+def worst(run: Sequence[Row], methods: Sequence[Method], column: str, factor: float, most: int = 3) -> str:
+    """Per network the shapes that add most to its mean, and what its baselines make of them."""
+    lines = {}
+    for network in [one for one in methods if one[0] == one[1]]:
+        mine, others = (
+            values(run, network, TEST[0], column),
+            [one for one in methods if one[1] in (network[1], "")],
+        )
+        for shape in sorted(mine, key=lambda one: -mine[one])[:most]:
+            found = [values(run, one, TEST[0], column)[shape] for one in others]
+            cells = [f"{mine[shape] / sum(mine.values()):.0%}", *(significant(factor * one) for one in found)]
+            lines[f"{name_of(network)}: {shape[:10]}"] = cells
+    return table(
+        "worst, easy, fix",
+        [("share of the mean",), *(("itself" if one == of else method_name(one),) for one, of in others)],
+        lines,
+    )
+
+
+def table(head: str, columns: Sequence[Sequence[str]], lines: Mapping[str, Sequence[str]]) -> str:
     """A table in Markdown."""
     rows = [[head, *(", ".join(view) for view in columns)], ["---"] * (len(columns) + 1)]
     rows += [[name, *cells] for name, cells in lines.items()]
@@ -113,6 +132,8 @@ def main(runs: Sequence[Sequence[Row]]) -> None:
             for two in pairs
         }
         sys.stdout.write(table(f"{title}: differences (95 %)", TEST, lines))
+        if not metric.higher_is_better:
+            sys.stdout.write(worst(rows[0], methods, *of))
 
 
 if __name__ == "__main__":
