@@ -21,6 +21,7 @@ from t3d.geometry.isosurface import NoSurface, extract
 from t3d.geometry.metrics import chamfer, nearest
 from t3d.geometry.sampling import surface_points
 from t3d.models.codes import FitPlan, fit_codes
+from t3d.models.decoder import Decoder
 from t3d.models.network import load_codes
 from t3d.models.samples import Samples
 
@@ -68,11 +69,22 @@ def line(name: str, values: list[float]) -> str:
 def score(store: Path, folder: Path, split: dict[str, list[str]]) -> str:
     """One line of figures."""
     decoder, codes, _ = load_codes(folder)
+    return score_decoder(store, decoder, codes, split, {"template": decoder.template.values})
+
+
+def score_decoder(
+    store: Path,
+    decoder: Decoder,
+    codes: dict[str, np.ndarray],
+    split: dict[str, list[str]],
+    common: dict[str, Callable[[torch.Tensor], torch.Tensor]] | None = None,
+) -> str:
+    """One line of figures of a decoder and its codes by shape; common: fields that are the same for all."""
     test, own = split["test"], split["train"][:: max(1, len(split["train"]) // OWN)]
     samples = Samples({shape: newest(store, "sdf", shape) for shape in test})
     found, loss = fit_codes(decoder, samples, PLAN, 0)
     real = torch.from_numpy(np.stack([codes[shape] for shape in split["train"]]))
-    fields = {"template": decoder.template.values, "mean code": partial(decoder.sdf, code=real.mean(0))}
+    fields = {**(common or {}), "mean code": partial(decoder.sdf, code=real.mean(0))}
     same = {name: cloud(values) for name, values in fields.items()}
     rows = {name: [distance(points, truth(store, shape)) for shape in test] for name, points in same.items()}
     oracle = [cloud(partial(decoder.sdf, code=torch.from_numpy(code))) for code in found]

@@ -2,9 +2,9 @@
 
     python experiments/tables.py RUN...
 
-RUN is a category's folder in a store (`work/sofa`: its latest run with scores) or a run file in it. Several
-are one experiment with other seeds of training: tables show the median of each and the mean of all;
-differences are those of the means over the runs, shape by shape.
+RUN is a category's folder in a store (`work/sofa`: its latest run with scores), a run file in it, or what
+`experiments/keep.py` kept of it. Several are one experiment with other seeds of training: tables show the
+median of each and the mean of all; differences are those of the means over the runs, shape by shape.
 """
 
 import csv
@@ -35,13 +35,18 @@ View = tuple[str, str, str]
 
 def rows_of(run: Path) -> list[Row]:
     """The rows of a run's `metrics.csv`."""
+    file = run if run.suffix == ".csv" else _metrics(run)
+    with file.open(newline="", encoding="utf-8") as opened:
+        return list(csv.DictReader(opened))
+
+
+def _metrics(run: Path) -> Path:
     files = (
         [run] if run.is_file() else sorted((run / "runs").glob("*.json"), key=lambda at: at.stat().st_mtime)
     )
     scored = [(at, made["scores"][""]) for at in files if "scores" in (made := read_json(at)["artifacts"])]
     at, folder = scored[-1]
-    with (at.parents[1] / folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return Path(at.parents[1], folder, "metrics.csv")
 
 
 def values(rows: Sequence[Row], method: Method, view: View, column: str) -> Values:

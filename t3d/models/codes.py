@@ -213,7 +213,7 @@ def weighted_losses(out: Out, batch: Batch, plan: LossPlan, step: int) -> dict[s
 
 def _optimizer(model: AutoDecoder, plan: CodesPlan) -> torch.optim.Optimizer:
     warp, template = group(model.decoder.warp, plan.lr_warp), group(model.decoder.template, plan.lr_template)
-    return torch.optim.Adam([warp, template, group(model.codes, plan.lr_codes)])
+    return torch.optim.Adam([warp, template, group(model.codes, plan.lr_codes)], fused=True)
 
 
 def fit_codes(

@@ -140,7 +140,7 @@ def _optimizer(model: EndToEnd, plan: EndToEndPlan) -> torch.optim.Optimizer:
     model.encoder.backbone.requires_grad_(not plan.freeze)
     warp, template = group(model.decoder.warp, plan.lr_warp), group(model.decoder.template, plan.lr_template)
     encoder = group(model.encoder, plan.lr_encoder, plan.weight_decay)
-    return torch.optim.AdamW([warp, template, encoder, group(model.book, plan.lr_codes)])
+    return torch.optim.AdamW([warp, template, encoder, group(model.book, plan.lr_codes)], fused=True)
 
 
 def _augmented_views(

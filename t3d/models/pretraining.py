@@ -198,7 +198,7 @@ def pretrain(
     plan = dataclasses.replace(plan, iterations=0) if method == "none" else plan
     accelerator = open_accelerator(plan.gpu, plan.precision)
     model = build_method(method, build_backbone(*config, seed), plan, seed).to(accelerator.device)
-    run = Run(model, torch.optim.AdamW([group(model, plan.lr, plan.weight_decay)]), scratch)
+    run = Run(model, torch.optim.AdamW([group(model, plan.lr, plan.weight_decay)], fused=True), scratch)
     run.resume()
     run.optimizer.register_step_post_hook(lambda *_: model.after_step(run.step - 1))
 

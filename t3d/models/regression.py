@@ -61,7 +61,7 @@ def train_encoder(
     if start:
         transfer(encoder, start.state_dict())
     encoder.backbone.requires_grad_(not plan.freeze)
-    run = Run(encoder, torch.optim.AdamW([group(encoder, plan.lr, plan.weight_decay)]), scratch)
+    run = Run(encoder, torch.optim.AdamW([group(encoder, plan.lr, plan.weight_decay)], fused=True), scratch)
     run.resume()
 
     def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
