@@ -121,25 +121,32 @@ def table(head: str, columns: Sequence[Sequence[str]], lines: Mapping[str, Seque
     return "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
 
 
-def main(runs: Sequence[Sequence[Row]]) -> None:
-    """Two tables per protocol that was scored: figures, and differences."""
+def tables(runs: Sequence[Sequence[Row]]) -> str:
+    """Per protocol that was scored: figures, differences, and where lost distance goes."""
+    text = ""
     for protocol in [PROTOCOLS[name] for name in dict.fromkeys(row["protocol"] for row in runs[0])]:
         metric: Metric = next(one for one in protocol.metrics if one.name == METRICS[protocol.name])
         column = f"{metric.name} ({protocol.label})"
         rows = [[row for row in run if row["protocol"] == protocol.name] for run in runs]
         methods = list(dict.fromkeys((row["method"], row["variant"]) for row in rows[0]))
+        views = [one for one in (*TEST, *TRAIN) if any(_at(row, one) for row in rows[0])]
         title, of = f"{column} × {metric.factor:g}", (column, metric.factor)
-        lines = {name_of(one): [figures(rows, one, view, *of) for view in [*TEST, *TRAIN]] for one in methods}
-        sys.stdout.write(table(f"{title}: median (mean)", [*TEST, *TRAIN], lines))
-        pairs = pairs_of(methods)
+        lines = {name_of(one): [figures(rows, one, view, *of) for view in views] for one in methods}
+        text += table(f"{title}: median (mean)", views, lines)
+        tested = [view for view in views if view in TEST]
         lines = {
-            " less ".join(map(name_of, two)): [difference(rows, two, view, *of) for view in TEST]
-            for two in pairs
+            " less ".join(map(name_of, two)): [difference(rows, two, view, *of) for view in tested]
+            for two in pairs_of(methods)
         }
-        sys.stdout.write(table(f"{title}: differences (95 %)", TEST, lines))
+        text += table(f"{title}: differences (95 %)", tested, lines)
         if not metric.higher_is_better:
-            sys.stdout.write(worst(rows[0], methods, *of))
+            text += worst(rows[0], methods, *of)
+    return text
+
+
+def _at(row: Row, view: View) -> bool:
+    return (row["part"], row["level"], row["choice"]) == view
 
 
 if __name__ == "__main__":
-    main([rows_of(Path(run)) for run in sys.argv[1:]])
+    sys.stdout.write(tables([rows_of(Path(run)) for run in sys.argv[1:]]))
