@@ -95,13 +95,9 @@ def _unescaped(text: str) -> str:
 def _existing(name: str, folders: Sequence[Path], within: Path) -> list[Path]:
     """Files of this name, or else of its last part, in the folders, which do not climb out of `within`."""
     slashed, root = name.replace("\\", "/"), os.path.normpath(within) + os.sep
-    found = []
-    for candidate in (slashed, slashed.rpartition("/")[2]) if "://" not in slashed else ():
-        for folder in folders:
-            path = os.path.normpath(os.path.join(folder, candidate))
-            if path.startswith(root) and os.path.isfile(path):
-                found.append(Path(path))
-    return found
+    forms = () if "://" in slashed else (slashed, slashed.rpartition("/")[2])
+    paths = [os.path.normpath(os.path.join(folder, form)) for form in forms for folder in folders]
+    return [Path(path) for path in paths if path.startswith(root) and os.path.isfile(path)]
 
 
 class Beside:
@@ -130,7 +126,7 @@ class Beside:
         data = found[0].read_bytes()
         if found[0].suffix.lower() in _PICTURES:
             try:
-                images.check(data)
+                images.opened(data)
             except ValueError as error:
                 self.warnings.append(f"texture {found[0].name} cannot be read: drawn untextured ({error})")
                 raise

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,14 +85,12 @@ def read_picture(path: Path) -> Bytes:
     """
     from PIL import Image, ImageOps
 
-    data = path.read_bytes()
-    images.check(data)
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("RGB", (2 * images.MAX_SIDE, 2 * images.MAX_SIDE))
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode[0] == "I":  # deep grey levels, which Pillow would cut off at 255
-            levels = np.asarray(upright)
-            scale = 257 if levels.max() > 255 else 1
-            upright = Image.fromarray((levels / scale).clip(0, 255).astype(np.uint8))
-        known = upright.mode in ("CMYK", "LAB", "HSV")
-        return images.texture(upright.convert("RGB") if known else upright)
+    image = images.opened(path.read_bytes())
+    image.draft("RGB", (2 * images.MAX_SIDE, 2 * images.MAX_SIDE))
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode[0] == "I":  # deep grey levels, which Pillow would cut off at 255
+        levels = np.asarray(upright)
+        scale = 257 if levels.max() > 255 else 1
+        upright = Image.fromarray((levels / scale).clip(0, 255).astype(np.uint8))
+    known = upright.mode in ("CMYK", "LAB", "HSV")
+    return images.texture(upright.convert("RGB") if known else upright)
