@@ -36,8 +36,7 @@ def meshes(path: Path) -> dict[str, Path]:
     """
     if path.is_file():
         return {path.name: path}
-    entries = find_catalogue(path, path.resolve().name).entries
-    return {shape: entries[shape].mesh or entries[shape].folder for shape in sorted(entries)}
+    return dict(sorted(find_catalogue(path, path.resolve().name).entries.items()))
 
 
 def inspect(path: Path) -> dict[str, Any]:
