@@ -1,6 +1,6 @@
 """How shapes look: parts with materials, out of mesh files and the material and texture files beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from t3d.datasets.beside import Beside
 from t3d.datasets.gltf import GLTF, UvTransform, complete_gltf, label
 from t3d.datasets.obj import with_materials
 from t3d.errors import DataError
-from t3d.geometry.parts import GREY, Material, Part
+from t3d.geometry.mesh import Mesh
+from t3d.geometry.parts import GREY, Material, Part, same_surface
 from t3d.geometry.shading import encode
 
 WHITE = (1.0, 1.0, 1.0, 1.0)
@@ -55,6 +56,22 @@ def load_appearance(path: Path) -> Appearance:
     if not any((part.vertices != part.vertices[:1]).any() for part in parts):  # made up by trimesh
         raise DataError(f"{path.name}: all vertices are in one point; export it uncompressed")
     return Appearance(parts, tuple(dict.fromkeys(reader.beside.warnings)))
+
+
+def appearance_on(path: Path, mesh: Mesh, move: Callable[[Part], Part] | None = None) -> Appearance:
+    """The looks of a mesh file as they fit `mesh`, in whose frame `move` puts the file's parts.
+
+    No parts where they are unusable: the mesh is then to be drawn in grey, which the last warning says.
+    """
+    try:
+        found = load_appearance(path)
+    except DataError as error:
+        return Appearance([], (f"drawn in grey: {error}",))
+    parts = list(map(move, found.parts)) if move else found.parts
+    if same_surface(parts, mesh):
+        return Appearance(parts, found.warnings)
+    reason = "drawn in grey: its materials stand on another surface than the mesh"
+    return Appearance([], (*found.warnings, reason))
 
 
 class _Reader:

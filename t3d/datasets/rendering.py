@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from t3d.datasets.appearance import load_appearance
+from t3d.datasets.appearance import appearance_on
 from t3d.datasets.cameras import Levels, coded_map, depth_unit, given_cameras, map_path, view_path
 from t3d.datasets.formats import read_stretch, read_transform
 from t3d.datasets.images import Pixels, write_png
@@ -17,7 +17,7 @@ from t3d.geometry import recipe
 from t3d.geometry.cameras import extreme_points
 from t3d.geometry.image import Image
 from t3d.geometry.mesh import Mesh, bounds
-from t3d.geometry.parts import Part, plain, same_surface, stretched
+from t3d.geometry.parts import Part, plain, stretched
 from t3d.geometry.recipe import Level
 
 SMALLEST_COVERAGE = 0.002
@@ -65,17 +65,14 @@ def looks(appearance: Path, shape: Mesh, placed: Path) -> tuple[list[Part], list
     """What to draw, in the unit frame by the transform in a file, and warnings; the bare mesh where its looks
     are unusable.
     """
-    try:
-        found = load_appearance(appearance)
-    except DataError as error:
-        return plain(shape), [f"drawn in grey: {error}"]
     transform, stretch = read_transform(placed), read_stretch(placed)
-    parts = [stretched(part, stretch) if stretch else part for part in found.parts]
-    parts = [replace(part, vertices=transform.apply(part.vertices)) for part in parts]
-    if same_surface(parts, shape):
-        return parts, list(found.warnings)
-    reason = "drawn in grey: its materials stand on another surface than the mesh"
-    return plain(shape), [*found.warnings, reason]
+
+    def move(part: Part) -> Part:
+        part = stretched(part, stretch) if stretch else part
+        return replace(part, vertices=transform.apply(part.vertices))
+
+    found = appearance_on(appearance, shape, move)
+    return found.parts or plain(shape), list(found.warnings)
 
 
 def write_views(renderer: Any, drawn: Levels, maps: Sequence[str], out: Path) -> dict[str, Image]:

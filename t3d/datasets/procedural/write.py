@@ -19,7 +19,7 @@ from t3d.datasets.procedural.looks import Image, Material
 from t3d.datasets.procedural.plane import plane
 from t3d.datasets.procedural.sofa import sofa
 from t3d.datasets.procedural.solid import Array, Faces, Solid
-from t3d.geometry.mesh import Mesh, concatenate
+from t3d.geometry.mesh import Mesh, area_vectors, concatenate
 from t3d.geometry.shading import decode
 
 Shape = tuple[list[Solid], dict[str, Material]]
@@ -99,8 +99,7 @@ def _texture_coordinates(solids: Sequence[Solid], materials: Mapping[str, Materi
 
 def _main_axis(solid: Solid) -> Faces:
     """The axis (F,) that each face at rest looks along most."""
-    a, b, c = (solid.rest[solid.faces[:, k]] for k in range(3))
-    normal = np.abs(np.cross(b - a, c - a))
+    normal = np.abs(area_vectors(Mesh(solid.rest, solid.faces)))
     return (normal / normal.max(axis=1, keepdims=True)).round(6).argmax(axis=1)
 
 
