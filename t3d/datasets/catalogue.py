@@ -76,9 +76,8 @@ class MeshFolder:
         mesh = find_model(entry) if entry.is_dir() else entry
         if not mesh.is_file():
             raise DataError(f"{mesh}: the mesh file is gone; put it back, or remove the shape")
-        beside = sidecars(mesh, self.folder if mesh == entry else entry, memo)
-        looks = beside.appearance if role == "appearance" else ()
-        return Source(mesh, (mesh, *beside.geometry, *looks))
+        within = self.folder if mesh == entry else entry
+        return Source(mesh, (mesh, *sidecars(mesh, within, memo, looks=role == "appearance")))
 
     def given(self, shape: str, makes: str) -> Given | None:
         """The artifact in the `given/<makes>` of the shape, or of the class folder; None where there is none.
