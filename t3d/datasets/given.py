@@ -4,7 +4,7 @@ Samples and surface points are DeepSDF's files, views those of the method's auth
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -133,8 +133,7 @@ def take_model(folder: Path, out: Path) -> Facts:
     return {"format": kind}
 
 
-Take = Callable[[Path, Path], Facts]
-TAKEN: Mapping[str, Take] = {"sdf": take_samples, "surface": take_surface, "views": take_views}
+TAKEN = {"sdf": take_samples, "surface": take_surface, "views": take_views}
 """What can be given of a shape, by stage, and what takes it over."""
 
 MODELS = ("codes", "pretrain", "network")

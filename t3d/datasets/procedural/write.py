@@ -6,7 +6,7 @@ on every machine.
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from t3d.datasets.images import png as png_file
 from t3d.datasets.procedural.chair import chair
-from t3d.datasets.procedural.dice import Dice, dice_for
+from t3d.datasets.procedural.dice import dice_for
 from t3d.datasets.procedural.looks import Image, Material
 from t3d.datasets.procedural.plane import plane
 from t3d.datasets.procedural.sofa import sofa
@@ -22,11 +22,8 @@ from t3d.datasets.procedural.solid import Array, Faces, Solid
 from t3d.geometry.mesh import Mesh, area_vectors, concatenate
 from t3d.geometry.shading import decode
 
-Shape = tuple[list[Solid], dict[str, Material]]
-"""The parts of a shape in metres, and the materials that they name."""
-
-CATEGORIES: Mapping[str, Callable[[Dice], Shape]] = {"sofa": sofa, "chair": chair, "plane": plane}
-"""Generator of each procedural category."""
+CATEGORIES = {"sofa": sofa, "chair": chair, "plane": plane}
+"""Generator of each procedural category: the parts in metres, and the materials that they name, by dice."""
 
 VERSION = 2
 """Raised whenever the same seed gives other shapes."""
