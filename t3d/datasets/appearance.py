@@ -1,8 +1,6 @@
 """How shapes look: parts with materials, out of mesh files and the material and texture files beside them."""
 
-import io
-import warnings as python_warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,11 @@ import numpy.typing as npt
 
 from t3d.datasets import images, meshes
 from t3d.datasets.beside import Beside
-from t3d.datasets.gltf import UvTransform, complete_gltf, label
+from t3d.datasets.gltf import GLTF, UvTransform, complete_gltf, label
 from t3d.datasets.obj import with_materials
 from t3d.errors import DataError
-from t3d.geometry.parts import GREY, Material, Part
+from t3d.geometry.mesh import Mesh
+from t3d.geometry.parts import GREY, Material, Part, same_surface
 from t3d.geometry.shading import encode
 
 WHITE = (1.0, 1.0, 1.0, 1.0)
@@ -47,8 +46,8 @@ def load_appearance(path: Path) -> Appearance:
     """
     reader = _Reader(path)
     try:
-        scene = _scene(path, reader)
-        parts = [_part(mesh, matrix, reader) for mesh, matrix in meshes.placed(scene, path)]
+        scene = meshes.read_scene(path, reader.fit, resolver=reader.beside)
+        parts = [reader.part(mesh, matrix) for mesh, matrix in meshes.placed(scene, path)]
     except Exception as error:  # a broken file makes the readers raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"{path.name}: its materials cannot be read ({reason})") from error
@@ -59,61 +58,66 @@ def load_appearance(path: Path) -> Appearance:
     return Appearance(parts, tuple(dict.fromkeys(reader.beside.warnings)))
 
 
-def _scene(path: Path, reader: "_Reader") -> Any:
-    """What trimesh reads."""
-    import trimesh
+def appearance_on(path: Path, mesh: Mesh, move: Callable[[Part], Part] | None = None) -> Appearance:
+    """The looks of a mesh file as they fit `mesh`, in whose frame `move` puts the file's parts.
 
-    content, kind = path.read_bytes(), path.suffix.lower()[1:]
-    if kind == "obj":
-        content = with_materials(content, reader.beside.library())
-    elif reader.linear:
-        content, reader.moves = complete_gltf(content, kind)
-    options = {"process": False} if kind != "stl" else {}
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")
-        return trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=reader.beside, **options)
-
-
-def _part(mesh: Any, matrix: Floats, reader: "_Reader") -> Part:
-    """One mesh of the scene where its node puts it."""
-    vertices = np.asarray(mesh.vertices, dtype=np.float64)
-    faces = np.asarray(mesh.faces, dtype=np.int64)
-    normals = mesh.vertex_normals if "vertex_normals" in mesh._cache.cache else None
-    visual, uv, material = mesh.visual, None, Material(WHITE)
-    colors: Pixels | None
-    if visual.kind == "face":
-        colors = np.repeat(np.asarray(visual.face_colors, dtype=np.uint8), 3, axis=0)
-        vertices, faces = vertices[faces].reshape(-1, 3), np.arange(3 * len(faces)).reshape(-1, 3)
-        normals = None
-    elif visual.kind == "vertex":
-        colors = reader.colors(visual.vertex_colors)
-    else:
-        colors, uv, material = reader.textured(visual, len(vertices))
-    if not np.array_equal(matrix, np.eye(4)):
-        vertices = vertices @ matrix[:3, :3].T + matrix[:3, 3]
-        normals = None if normals is None else normals @ np.linalg.pinv(matrix[:3, :3])
-    return Part(vertices, faces, normals, uv, material, colors)
+    No parts where they are unusable: the mesh is then to be drawn in grey, which the last warning says.
+    """
+    try:
+        found = load_appearance(path)
+    except DataError as error:
+        return Appearance([], (f"drawn in grey: {error}",))
+    parts = list(map(move, found.parts)) if move else found.parts
+    if same_surface(parts, mesh):
+        return Appearance(parts, found.warnings)
+    reason = "drawn in grey: its materials stand on another surface than the mesh"
+    return Appearance([], (*found.warnings, reason))
 
 
 class _Reader:
-    """Turns trimesh's materials into ours; decodes every picture once."""
+    """Turns trimesh's meshes and materials into ours; decodes every picture once."""
 
     def __init__(self, path: Path) -> None:
         self.beside = Beside(path)
-        self.linear = path.suffix.lower() in (".gltf", ".glb")
-        self.moves: Mapping[str, UvTransform] = {}
-        self._decoded: dict[int, tuple[Any, Pixels | None]] = {}
+        self._suffix = path.suffix.lower()
+        self._moves: Mapping[str, UvTransform] = {}
+        self._decoded: dict[int, Pixels | None] = {}
 
-    def colors(self, values: Any) -> Pixels:
-        """Colours by vertex in sRGB bytes (V, 3 or 4): glTF's are linear."""
-        return _bytes(np.asarray(values)) if self.linear else np.asarray(values, dtype=np.uint8)
+    def fit(self, content: bytes) -> bytes:
+        """The file's content with what trimesh would not read of its looks brought into its reach."""
+        if self._suffix == ".obj":
+            return with_materials(content, self.beside.library())
+        if self._suffix in GLTF:
+            content, self._moves = complete_gltf(content)
+        return content
 
-    def textured(self, visual: Any, count: int) -> tuple[Pixels | None, Floats | None, Material]:
+    def part(self, mesh: Any, matrix: Floats) -> Part:
+        """One mesh of the scene where its node puts it."""
+        vertices = np.asarray(mesh.vertices, dtype=np.float64)
+        faces = np.asarray(mesh.faces, dtype=np.int64)
+        normals = mesh.vertex_normals if "vertex_normals" in mesh._cache.cache else None
+        visual, uv, material = mesh.visual, None, Material(WHITE)
+        colors: Pixels | None
+        if visual.kind == "face":
+            colors = np.repeat(np.asarray(visual.face_colors, dtype=np.uint8), 3, axis=0)
+            vertices, faces = vertices[faces].reshape(-1, 3), np.arange(3 * len(faces)).reshape(-1, 3)
+            normals = None
+        elif visual.kind == "vertex":
+            colors = np.asarray(visual.vertex_colors, dtype=np.uint8)
+            colors = _srgb(colors) if self._suffix in GLTF else colors
+        else:
+            colors, uv, material = self._textured(visual, len(vertices))
+        if not np.array_equal(matrix, np.eye(4)):
+            vertices = vertices @ matrix[:3, :3].T + matrix[:3, 3]
+            normals = None if normals is None else normals @ np.linalg.pinv(matrix[:3, :3])
+        return Part(vertices, faces, normals, uv, material, colors)
+
+    def _textured(self, visual: Any, count: int) -> tuple[Pixels | None, Floats | None, Material]:
         """Colours by vertex, texture coordinates and material of a visual with a material, or without any."""
         uv = getattr(visual, "uv", None)
         uv = None if uv is None or len(uv) != count else np.nan_to_num(np.asarray(uv, np.float64))
         colors = getattr(visual, "vertex_attributes", {}).get("color")
-        colors = None if colors is None or len(colors) != count else _bytes(np.asarray(colors))
+        colors = None if colors is None or len(colors) != count else _srgb(np.asarray(colors))
         source = getattr(visual, "material", None)
         if source is None:
             return colors, uv, Material()
@@ -121,8 +125,8 @@ class _Reader:
         if material.alpha_mode != "opaque" and material.color[3] < INVISIBLE:
             self._warn(source, "is fully transparent: drawn opaque")
             material = Material((*material.color[:3], 1.0), material.texture)
-        if uv is not None and material.texture is not None and source.name in self.moves:
-            uv = _moved(uv, self.moves[source.name])
+        if uv is not None and material.texture is not None and source.name in self._moves:
+            uv = _moved(uv, self._moves[source.name])
         return colors, uv, material
 
     def _pbr(self, source: Any, uv: Floats | None) -> Material:
@@ -143,24 +147,24 @@ class _Reader:
         return Material((*color, alpha), texture, mode)
 
     def _warn(self, source: Any, what: str) -> None:
-        name = label(str(source.name)) if self.linear else source.name
+        name = label(str(source.name)) if self._suffix in GLTF else source.name
         self.beside.warnings.append(f"material {name} {what}")
 
     def _pixels(self, source: Any, image: Any, uv: Floats | None) -> Pixels | None:
         if getattr(image, "format", None) is None:  # none at all, or the single texel that trimesh makes up
-            if source.name in self.moves:  # trimesh drops what it cannot read without a word
+            if source.name in self._moves:  # trimesh drops what it cannot read without a word
                 self._warn(source, "has a texture that cannot be read: drawn untextured")
             return None
         if uv is None:
             self._warn(source, "has a texture but no usable coordinates: drawn untextured")
             return None
-        if id(image) not in self._decoded:  # the picture is kept too, so that its id stays its own
+        if id(image) not in self._decoded:  # the scene keeps every picture, so that ids stay their own
             try:
-                self._decoded[id(image)] = image, images.texture(image)
+                self._decoded[id(image)] = images.texture(image)
             except (OSError, ValueError, SyntaxError):
                 self._warn(source, "has a texture that cannot be read: drawn untextured")
-                self._decoded[id(image)] = image, None
-        return self._decoded[id(image)][1]
+                self._decoded[id(image)] = None
+        return self._decoded[id(image)]
 
 
 def _moved(uv: Floats, transform: UvTransform) -> Floats:
@@ -169,7 +173,7 @@ def _moved(uv: Floats, transform: UvTransform) -> Floats:
     return np.stack([moved[:, 0], 1 - moved[:, 1]], axis=1)
 
 
-def _bytes(colors: npt.NDArray[Any]) -> Pixels:
+def _srgb(colors: npt.NDArray[Any]) -> Pixels:
     """Linear colours by vertex (glTF's), as floats in [0, 1] or as integers, in sRGB bytes."""
     peak = 1.0 if colors.dtype.kind == "f" else float(np.iinfo(colors.dtype).max)
     values = np.clip(colors.astype(np.float32) / peak, 0, 1)

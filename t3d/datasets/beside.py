@@ -9,7 +9,6 @@ import mmap
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -33,31 +32,26 @@ _OPTIONS = re.compile(r"^(?:-\w+\s+(?:(?:on|off|[rgbmlz]|[-+]?[\d.]+(?:e[-+]?\d+
 _PICTURES = tuple(".png .jpg .jpeg .webp .ktx2 .basis .dds .bmp .gif .tga .tif .tiff".split())
 
 
-@dataclass(frozen=True)
-class Sidecars:
-    """Existing files beside a mesh: those that hold geometry, and those that hold only its looks."""
-
-    geometry: tuple[Path, ...] = ()
-    appearance: tuple[Path, ...] = ()
-
-
-def sidecars(mesh: Path, within: Path, memo: Memo) -> Sidecars:
+def sidecars(mesh: Path, within: Path, memo: Memo, looks: bool = True) -> tuple[Path, ...]:
     """Files that `mesh` names and that exist inside the folder `within`; URLs and absolute paths never do.
 
     A file of the same base name right beside counts too: loaders fall back to it, so it may be what is read.
+    looks: those as well that hold only its looks, not its geometry; they come last.
     """
 
-    def found(path: Path, kind: str) -> list[Path]:
+    def found(path: Path, kind: str) -> dict[Path, None]:
         named = memo(path, kind, partial(names, kind))
-        return [file for name in named for file in _existing(name, [path.parent], within)]
+        return dict.fromkeys(file for name in named for file in _existing(name, [path.parent], within))
 
     kind = mesh.suffix.lower()[1:].replace("glb", "gltf")
-    files = list(dict.fromkeys(found(mesh, kind))) if kind in _NAMES else []
+    if kind not in _NAMES or (kind != "gltf" and not looks):
+        return ()
+    files = list(found(mesh, kind))
     if kind == "gltf":
-        looks = tuple(path for path in files if path.suffix.lower() in _PICTURES)
-        return Sidecars(tuple(path for path in files if path not in looks), looks)
+        pictures = [path for path in files if path.suffix.lower() in _PICTURES]
+        return tuple(path for path in files if path not in pictures) + tuple(pictures if looks else ())
     textures = [path for library in files if kind == "obj" for path in found(library, "mtl")]
-    return Sidecars((), tuple(dict.fromkeys([*files, *textures])))
+    return tuple(dict.fromkeys([*files, *textures]))
 
 
 def names(kind: str, path: Path) -> list[str]:
@@ -95,13 +89,9 @@ def _unescaped(text: str) -> str:
 def _existing(name: str, folders: Sequence[Path], within: Path) -> list[Path]:
     """Files of this name, or else of its last part, in the folders, which do not climb out of `within`."""
     slashed, root = name.replace("\\", "/"), os.path.normpath(within) + os.sep
-    found = []
-    for candidate in (slashed, slashed.rpartition("/")[2]) if "://" not in slashed else ():
-        for folder in folders:
-            path = os.path.normpath(os.path.join(folder, candidate))
-            if path.startswith(root) and os.path.isfile(path):
-                found.append(Path(path))
-    return found
+    forms = () if "://" in slashed else (slashed, slashed.rpartition("/")[2])
+    paths = [os.path.normpath(os.path.join(folder, form)) for form in forms for folder in folders]
+    return [Path(path) for path in paths if path.startswith(root) and os.path.isfile(path)]
 
 
 class Beside:
@@ -130,7 +120,7 @@ class Beside:
         data = found[0].read_bytes()
         if found[0].suffix.lower() in _PICTURES:
             try:
-                images.check(data)
+                images.opened(data)
             except ValueError as error:
                 self.warnings.append(f"texture {found[0].name} cannot be read: drawn untextured ({error})")
                 raise

@@ -19,7 +19,7 @@ from t3d.geometry.recipe import View
 
 _FORM = {"t3d_schema": 1, "camera_model": "OPENCV", "convention": "opengl_c2w", "world_up": "+Y"}
 LEVELS = ("easy", "hard")
-MAPS = ("depth", "normals", "albedo")
+Levels = Mapping[str, Sequence[View]]
 
 
 def view_path(level: str, number: int) -> str:
@@ -33,20 +33,13 @@ def map_path(level: str, number: int, name: str) -> str:
 
 
 def write_cameras(
-    path: Path,
-    levels: Mapping[str, Sequence[View]],
-    transform: Transform,
-    box: Array,
-    diagonal: float,
-    maps: Sequence[str] = (),
-    depth_unit: float = 0.0,
+    path: Path, levels: Levels, transform: Transform, box: Array, diagonal: float, maps: Sequence[str] = ()
 ) -> None:
     """Write the views of each level as one nerfstudio file; their cameras are in the unit frame.
 
     `distance` and `object_shift` are the recipe's, whose lengths are `diagonal` (`recipe_length` in the file)
     in the unit frame. box: (2, 3), corners of the shape in the unit frame. transform: original to unit. maps:
-    names of those that stand beside every view; depth_unit: what a code of the depths is worth. The
-    principal point and focal length are those of every view.
+    names of those that stand beside every view. The principal point and focal length are those of every view.
     """
     every = [(view, level, n) for level, views in levels.items() for n, view in enumerate(views)]
     camera = every[0][0].camera
@@ -55,7 +48,7 @@ def write_cameras(
     values |= {"cx": camera.cx, "cy": camera.cy, "aabb": box, "recipe_length": diagonal}
     values["normalization"] = asdict(transform)
     if "depth" in maps:
-        values["depth_unit"] = depth_unit
+        values["depth_unit"] = depth_unit(levels)
     write_json(path, values)
 
 
@@ -67,7 +60,7 @@ def _frame(view: View, level: str, number: int, maps: Sequence[str]) -> dict[str
     return {"file_path": view_path(level, number), **values, **pose, **drawn}
 
 
-def depth_unit(levels: Mapping[str, Sequence[View]]) -> float:
+def depth_unit(levels: Levels) -> float:
     """What a 16-bit code of the depths is worth: the least power of ten, in unit-frame lengths, with which
     every shape that fits [-1, 1]^3 is within reach from all of these views; 1e-4 for the recipe's.
     """
@@ -77,8 +70,8 @@ def depth_unit(levels: Mapping[str, Sequence[View]]) -> float:
 
 
 def coded_map(maps: Maps, name: str, unit: float) -> NDArray[Any]:
-    """What is written of one of `MAPS`: depth, 16 bits, in units, 0 where there is nothing; normals in
-    [-1, 1] as 0 to 255, 128 where there is nothing; albedo as it is.
+    """What is written of a map: "depth", 16 bits, in units, 0 where there is nothing; "normals" in [-1, 1] as
+    0 to 255, 128 where there is nothing; "albedo" as it is.
     """
     if name == "depth":
         return np.rint(np.where(np.isfinite(maps.depth), maps.depth, 0) / unit).astype(np.uint16)

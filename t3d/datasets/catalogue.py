@@ -4,6 +4,7 @@ Listing reads folder names only; a shape's files are looked up when it is asked 
 a model becomes a recorded failure of that shape instead of vanishing.
 """
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -44,20 +45,13 @@ _RESERVED = frozenset({"_all"})
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Where one shape is: `folder` bounds its sidecars; `mesh` is None where the folder must be searched."""
-
-    folder: Path
-    mesh: Path | None = None
-
-
-@dataclass(frozen=True)
 class MeshFolder:
     """The shapes of one category in a folder; satisfies `t3d.pipeline.sources.Catalogue`."""
 
     name: str
     title: str
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, Path]
+    """Each shape's mesh file, or its folder, in which the model is sought."""
     procedural: bool = False
     photos: Mapping[str, Path] = field(default_factory=dict)
     """Photographs by id; they are no shapes, and have the one role "photo"."""
@@ -79,12 +73,11 @@ class MeshFolder:
         if role == "photo":
             return Source(self.photos[shape], (self.photos[shape],))
         entry = self.entries[original(shape) or shape]
-        mesh = entry.mesh or find_model(entry.folder)
+        mesh = find_model(entry) if entry.is_dir() else entry
         if not mesh.is_file():
             raise DataError(f"{mesh}: the mesh file is gone; put it back, or remove the shape")
-        beside = sidecars(mesh, entry.folder, memo)
-        looks = beside.appearance if role == "appearance" else ()
-        return Source(mesh, (mesh, *beside.geometry, *looks))
+        within = self.folder if mesh == entry else entry
+        return Source(mesh, (mesh, *sidecars(mesh, within, memo, looks=role == "appearance")))
 
     def given(self, shape: str, makes: str) -> Given | None:
         """The artifact in the `given/<makes>` of the shape, or of the class folder; None where there is none.
@@ -96,12 +89,12 @@ class MeshFolder:
             return Given(there, take_model) if there.is_dir() else None
         if makes not in self._brought.get(shape, ()):
             return None
-        return Given(self.entries[shape].folder / GIVEN / makes, TAKEN[makes])
+        return Given(self.entries[shape] / GIVEN / makes, TAKEN[makes])
 
     @cached_property
     def _brought(self) -> Mapping[str, Sequence[str]]:
         """Names in `given`, by shape, of those shapes that have the folder."""
-        folders = {shape: entry.folder / GIVEN for shape, entry in self.entries.items() if not entry.mesh}
+        folders = {shape: entry / GIVEN for shape, entry in self.entries.items()}
         brought = {shape: _shape_like(folder) for shape, folder in folders.items() if folder.is_dir()}
         for shape, names in brought.items():
             if unknown := sorted(set(names) - TAKEN.keys()):
@@ -127,9 +120,10 @@ def find_catalogue(data: Path | str, category: str) -> MeshFolder:
         raise UsageError(f"{folder}: no mesh in it; expected ShapeNet's shape folders, or .obj, .glb, ...")
     if taken := [shape for shape in entries if original(shape)]:
         raise UsageError(f"{folder}: {taken[0]!r} is named like a virtual shape (...~NUMBER); rename it")
-    made = _procedural(folder)
-    title = f"procedural {plural(name)}, seed {made['seed']}" if made else str(folder)
-    return MeshFolder(name, title, entries, procedural=bool(made), folder=folder)
+    title = str(folder)
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # what `t3d synth` left, if it did
+        title = f"procedural {plural(name)}, seed {json.loads((folder / RECORD).read_text())['seed']}"
+    return MeshFolder(name, title, entries, procedural=title != str(folder), folder=folder)
 
 
 def find_model(folder: Path) -> Path:
@@ -142,13 +136,13 @@ def find_model(folder: Path) -> Path:
             return folder / name
     places = [place for place in (folder / "models", folder) if place.is_dir()]
     found = [place / name for place in places for name in _mesh_names(place)]
-    usual = [path for path in found if path.stem in ("model_normalized", "model")]
     if not found:
         raise DataError(f"no model file in {folder}; expected models/model_normalized.obj or model.obj")
-    if len(usual or found) > 1:
+    chosen = [path for path in found if path.stem in ("model_normalized", "model")] or found
+    if len(chosen) > 1:
         names = ", ".join(path.name for path in found[:4])
         raise DataError(f"several model files in {folder} ({names}); keep one, or call it model.obj")
-    return (usual or found)[0]
+    return chosen[0]
 
 
 def _class_folder(data: Path, category: str) -> Path:
@@ -179,7 +173,7 @@ def _shape_like(folder: Path) -> list[str]:
     return sorted(name for name in names if not name.startswith("."))
 
 
-def _shape_folders(folder: Path) -> dict[str, Entry]:
+def _shape_folders(folder: Path) -> dict[str, Path]:
     """Entries of a ShapeNet class folder, also of shapes without a model; empty if it is none.
 
     It is one if most folders in it that hold a mesh hold one by ShapeNet's name, or given artifacts.
@@ -188,20 +182,20 @@ def _shape_folders(folder: Path) -> dict[str, Entry]:
     usual = {name for name in names if any(os.path.exists(folder / name / one) for one in (*_MODELS, GIVEN))}
     if len(usual) <= sum(_any_mesh(folder / name) for name in names if name not in usual):
         return {}
-    entries = {name: Entry(folder / name) for name in names}
+    entries = {name: folder / name for name in names}
     return entries | _named(folder, _mesh_names(folder), _RESERVED | entries.keys())
 
 
-def _named(folder: Path, files: Sequence[str], taken: frozenset[str]) -> dict[str, Entry]:
+def _named(folder: Path, files: Sequence[str], taken: frozenset[str]) -> dict[str, Path]:
     """An id for every file: its relative path without suffix, or a longer form if that is not free."""
     forms = (lambda file: _id(os.path.splitext(file)[0]), _id, lambda file: f"{_id(file)}-{_short(file)}")
-    entries: dict[str, Entry] = {}
+    entries: dict[str, Path] = {}
     left = list(files)
     for form in forms:
         counts = Counter(map(form, left))
         taken |= entries.keys()
         free = [file for file in left if counts[form(file)] == 1 and form(file) not in taken]
-        entries |= {form(file): Entry(folder, folder / file) for file in free}
+        entries |= {form(file): folder / file for file in free}
         left = [file for file in left if file not in set(free)]
     return entries
 
@@ -237,11 +231,3 @@ def _walk(folder: Path) -> Iterator[str]:
 
 def _any_mesh(folder: Path) -> bool:
     return next(_walk(folder), None) is not None
-
-
-def _procedural(folder: Path) -> dict[str, int]:
-    """Settings that `t3d synth` left in a class folder; empty if it did not make it."""
-    try:
-        return dict(json.loads((folder / RECORD).read_text()))
-    except (OSError, ValueError):
-        return {}

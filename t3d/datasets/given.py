@@ -3,9 +3,8 @@
 Samples and surface points are DeepSDF's files, views those of the method's authors (docs/layouts.md).
 """
 
-import io
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from t3d.datasets.cameras import LEVELS, view_path, write_cameras
 from t3d.datasets.formats import read_json, read_normalization, read_npz, write_normalization, write_samples
-from t3d.datasets.images import check, write_png
+from t3d.datasets.images import opened, write_png
 from t3d.datasets.meshes import read_points, write_points
 from t3d.errors import DataError
 from t3d.geometry.cameras import centred, look_at
@@ -90,13 +89,11 @@ def _pictures(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8
     rgb, alpha = [], []
     try:
         for path in sorted(folder.glob("[!.]*.png"), key=lambda path: int(path.stem)):
-            data = path.read_bytes()
-            check(data)
-            with Image.open(io.BytesIO(data)) as image:
-                alpha.append(np.asarray(image.getchannel("A")))
-                white = Image.new("RGB", image.size, "white")
-                white.paste(image, mask=image.getchannel("A"))
-                rgb.append(np.asarray(white))
+            image = opened(path.read_bytes())
+            white, opacity = Image.new("RGB", image.size, "white"), image.getchannel("A")
+            white.paste(image, mask=opacity)
+            rgb.append(np.asarray(white))
+            alpha.append(np.asarray(opacity))
         return np.stack(rgb), np.stack(alpha)
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{folder.name}: no RGBA pictures of one size, 00.png, ... ({error})") from error
@@ -136,8 +133,7 @@ def take_model(folder: Path, out: Path) -> Facts:
     return {"format": kind}
 
 
-Take = Callable[[Path, Path], Facts]
-TAKEN: Mapping[str, Take] = {"sdf": take_samples, "surface": take_surface, "views": take_views}
+TAKEN = {"sdf": take_samples, "surface": take_surface, "views": take_views}
 """What can be given of a shape, by stage, and what takes it over."""
 
 MODELS = ("codes", "pretrain", "network")

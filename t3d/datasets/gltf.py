@@ -8,39 +8,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+GLTF = (".gltf", ".glb")
+"""Suffixes of the format, in lower case."""
+
+MARK = b"glTF"
+"""How a binary file begins."""
+
 UvTransform = NDArray[np.float64]
 """(2, 3): texture coordinates in a picture from those of a vertex, v downwards as in glTF."""
 
 
-def complete_gltf(content: bytes, kind: str) -> tuple[bytes, dict[str, UvTransform]]:
-    """A file ("gltf" or "glb") whose colour textures are base colours on the first set of coordinates.
+def split_gltf(content: bytes) -> tuple[Any, memoryview]:
+    """The JSON of a file, text or binary, and the chunks behind it; ValueError for what is no JSON."""
+    size = int.from_bytes(content[12:16], "little") if content.startswith(MARK) else len(content)
+    start = 20 if content.startswith(MARK) else 0  # behind 12 bytes and the first chunk's length and type
+    return json.loads(content[start : start + size]), memoryview(content)[start + size :]
+
+
+def complete_gltf(content: bytes) -> tuple[bytes, dict[str, UvTransform]]:
+    """A file, text or binary, whose colour textures are base colours on the first set of coordinates.
 
     Materials are named "number:name", as names may repeat; also, by these names, how the materials that have
     a colour texture move it (KHR_texture_transform). The diffuse colour of a specular-glossiness material is
-    its base colour: t3d draws no highlights. Raises ValueError for what is no JSON.
+    its base colour: t3d draws no highlights.
     """
-    binary = kind == "glb"
-    size = int.from_bytes(content[12:16], "little") if binary else len(content)
-    start = 20 if binary else 0  # a GLB begins with 12 bytes, then the JSON chunk's length and type
-    header: dict[str, Any] = json.loads(content[start : start + size])
+    header, rest = split_gltf(content)
     transforms: dict[str, UvTransform] = {}
-    sets = []
+    sets: dict[int, int] = {}
     for number, material in enumerate(header.get("materials", [])):
         material["name"] = f"{number}:{material.get('name', '')}"
-        sets.append(0)
         if texture := _color_texture(material):
             moved = texture.get("extensions", {}).get("KHR_texture_transform", {})
             transforms[material["name"]] = _matrix(moved)
-            sets[-1] = int(moved.get("texCoord", texture.get("texCoord", 0)))
+            sets[number] = int(moved.get("texCoord", texture.get("texCoord", 0)))
     for mesh in header.get("meshes", []):
         for primitive in mesh.get("primitives", []):
-            _choose(primitive.get("attributes", {}), sets, primitive.get("material"))
+            if wanted := sets.get(primitive.get("material")):
+                _make_first(wanted, primitive.get("attributes", {}))
     text = json.dumps(header).encode()
-    if not binary:
+    if not content.startswith(MARK):
         return text, transforms
     text += b" " * (-len(text) % 4)
-    chunk = struct.pack("<I4s", len(text), b"JSON") + text + content[start + size :]
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunk)) + chunk, transforms
+    chunk = struct.pack("<I4s", len(text), b"JSON") + text + rest
+    return struct.pack("<4sII", MARK, 2, 12 + len(chunk)) + chunk, transforms
 
 
 def label(name: str) -> str:
@@ -49,14 +59,13 @@ def label(name: str) -> str:
     return own or f"number {number}"
 
 
-def _color_texture(material: dict[str, Any]) -> dict[str, Any] | None:
+def _color_texture(material: dict[str, Any]) -> Any:
     """What a material says of its colour's texture, after a specular-glossiness one has been rewritten."""
     glossy = material.get("extensions", {}).pop("KHR_materials_pbrSpecularGlossiness", None)
     if glossy is not None:
         names = {"diffuseFactor": "baseColorFactor", "diffuseTexture": "baseColorTexture"}
         material["pbrMetallicRoughness"] = {names[key]: glossy[key] for key in names.keys() & glossy.keys()}
-    found: dict[str, Any] | None = material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
-    return found
+    return material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
 
 
 def _matrix(moved: Mapping[str, Any]) -> UvTransform:
@@ -70,11 +79,8 @@ def _matrix(moved: Mapping[str, Any]) -> UvTransform:
     return np.column_stack([turn, np.asarray(moved.get("offset", (0.0, 0.0)), np.float64)])
 
 
-def _choose(attributes: dict[str, Any], sets: list[int], material: int | None) -> None:
-    """Make the set of coordinates that the material's texture wants the first one."""
-    wanted = sets[material] if material is not None and material < len(sets) else 0
-    if wanted:
-        coordinates = attributes.pop(f"TEXCOORD_{wanted}", None)
-        attributes.pop("TEXCOORD_0", None)
-        if coordinates is not None:
-            attributes["TEXCOORD_0"] = coordinates
+def _make_first(wanted: int, attributes: dict[str, Any]) -> None:
+    """Give a primitive the set of texture coordinates that its material wants as its only first one."""
+    attributes.pop("TEXCOORD_0", None)
+    if f"TEXCOORD_{wanted}" in attributes:
+        attributes["TEXCOORD_0"] = attributes.pop(f"TEXCOORD_{wanted}")

@@ -13,25 +13,28 @@ import numpy.typing as npt
 MAX_PIXELS = 64_000_000
 """Textures with more pixels (8,000 x 8,000) are refused: a small file can hold what fills the memory."""
 
+_TOO_LARGE = f"more than {MAX_PIXELS:,} pixels"
+
 MAX_SIDE = 1024
 """Larger textures are shrunk to this many texels across: views of 224 pixels cannot show more."""
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def check(data: bytes) -> None:
-    """Read a picture's header only; raises ValueError if it is none, or is too large."""
+def opened(data: bytes) -> Any:
+    """A PIL image of which only the header is read; ValueError if it is none, or is too large."""
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(data)) as image:
-                check_size(image)
+            image = Image.open(io.BytesIO(data))
         except Image.DecompressionBombError as error:
-            raise ValueError(f"more than {MAX_PIXELS:,} pixels") from error
+            raise ValueError(_TOO_LARGE) from error
         except (OSError, SyntaxError) as error:  # whose texts hold memory addresses
             raise ValueError("not a picture of a known format") from error
+    _check_size(image)
+    return image
 
 
 def texture(image: Any) -> Pixels:
@@ -41,7 +44,7 @@ def texture(image: Any) -> Pixels:
     """
     from PIL import Image
 
-    check_size(image)
+    _check_size(image)
     image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG decodes to a fraction of its size at once
     rgba = image.convert("RGBA")
     shrink = max(rgba.size) / MAX_SIDE
@@ -51,10 +54,10 @@ def texture(image: Any) -> Pixels:
     return np.array(rgba)
 
 
-def check_size(image: Any) -> None:
+def _check_size(image: Any) -> None:
     """Raise ValueError for too large a picture, before it is decoded."""
-    if image.size[0] * image.size[1] > MAX_PIXELS:
-        raise ValueError(f"more than {MAX_PIXELS:,} pixels")
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(_TOO_LARGE)
 
 
 def read_rgb(path: Path) -> Pixels:

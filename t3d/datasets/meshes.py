@@ -2,17 +2,16 @@
 
 import importlib.util
 import io
-import json
 import re
-import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from t3d.datasets.gltf import GLTF, MARK, split_gltf
 from t3d.datasets.obj import geometry_only
 from t3d.errors import DataError
 from t3d.geometry.mesh import Mesh, bounds, concatenate, face_areas
@@ -63,11 +62,12 @@ def read_points(path: Path) -> tuple[Array, Array]:
     points = np.concatenate([np.asarray(part.vertices, dtype=np.float64) for part in parts])
     if not len(points) or points.shape[1] != 3 or not np.isfinite(points).all():
         raise DataError(f"{path}: no points in it, or some that are not finite; make it anew")
-    rows = parts[0].metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
-    names = rows if isinstance(rows, dict) else rows.dtype.names or ()  # of a text file: columns by name
-    if len(parts) > 1 or not {"nx", "ny", "nz"} <= set(names):
-        return points, np.zeros_like(points)
-    return points, np.stack([np.ravel(rows[axis]) for axis in ("nx", "ny", "nz")], axis=1).astype(np.float64)
+    try:
+        columns = parts[0].metadata["_ply_raw"]["vertex"]["data"]
+        normals = np.column_stack([columns[name] for name in ("nx", "ny", "nz")])
+    except (LookupError, ValueError):
+        normals = np.zeros_like(points)
+    return points, normals.astype(np.float64)
 
 
 def _scene(path: Path) -> Any:
@@ -78,7 +78,7 @@ def _scene(path: Path) -> Any:
     if path.exists() and not path.is_file():
         raise DataError(f"{path}: not a file but a folder, a pipe or a device; name a mesh file")
     try:
-        return _read(path, suffix)
+        return read_scene(path, geometry_only if suffix == ".obj" else None, skip_materials=True)
     except (DataError, MemoryError):
         raise
     except Exception as error:  # a broken file makes the readers raise anything
@@ -86,21 +86,21 @@ def _scene(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read as {suffix[1:].upper()} ({reason})") from error
 
 
-def _read(path: Path, suffix: str) -> Any:
+def read_scene(path: Path, fit: Callable[[bytes], bytes] | None = None, **options: Any) -> Any:
+    """What trimesh reads of a file whose content `fit` has mended; raises anything for a broken one."""
     import trimesh
 
-    source: Any = path
-    if suffix in (".glb", ".gltf"):
+    suffix = path.suffix.lower()
+    if suffix in GLTF:
         _refuse_unread(path)
     elif suffix == ".ply":
         _refuse_endless(path)
-    elif suffix == ".obj":
-        source = io.BytesIO(geometry_only(path.read_bytes(), str(path)))
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         # NumPy only warns when a text ends in the middle of its numbers, and returns what it has
         warnings.filterwarnings("error", message=".*read to its end.*", category=DeprecationWarning)
-        options = {"process": False, "skip_materials": True} if suffix != ".stl" else {"process": False}
-        return trimesh.load_scene(source, file_type=suffix[1:], **options)
+        source: Any = io.BytesIO(fit(path.read_bytes())) if fit else path
+        return trimesh.load_scene(source, file_type=suffix[1:], process=False, **options)
 
 
 def placed(scene: Any, path: Path) -> Iterator[tuple[Any, Array]]:
@@ -157,32 +157,22 @@ def _refuse_unread(path: Path) -> None:
     """DataError for what trimesh would fill with zeros: geometry with required compression without a decoder,
     and numbers that are not in the file.
     """
-    header, size = gltf_header(path), path.stat().st_size
-    if any("bufferView" not in one and one.get("count", 0) > size for one in header.get("accessors", [])):
+    content = path.read_bytes()
+    if path.suffix.lower() == ".glb" and not content.startswith(MARK):
+        raise DataError(f"{path}: not a GLB file (no glTF mark at its start)")
+    header, rest = split_gltf(content)
+    if not isinstance(header, dict):
+        raise DataError(f"{path}: not a glTF file (its JSON is no object)")
+    while len(rest) >= 8:  # readers make room for a chunk before they read it
+        if (length := int.from_bytes(rest[:4], "little")) > len(content):
+            raise DataError(f"{path}: a part of it promises {length} bytes of the file's {len(content)}")
+        rest = rest[8 + length :]
+    promised = (one.get("count", 0) for one in header.get("accessors", []) if "bufferView" not in one)
+    if max(promised, default=0) > len(content):
         raise DataError(f"{path}: an accessor has no data, and promises more numbers than the file has bytes")
     for name in set(_COMPRESSED).intersection(header.get("extensionsRequired", [])):
         if "draco" not in name or importlib.util.find_spec("DracoPy") is None:
             raise DataError(f"{path}: its geometry is compressed ({name}); export it uncompressed")
-
-
-def gltf_header(path: Path) -> dict[str, Any]:
-    """The JSON of a glTF file, .gltf or .glb; DataError where it is none, ValueError where it is broken."""
-    with path.open("rb") as file:
-        if path.suffix.lower() == ".glb":
-            magic, _, _, length, _ = struct.unpack("<4sIIII", file.read(20))
-            if magic != b"glTF":
-                raise DataError(f"{path}: not a GLB file (no glTF mark at its start)")
-            size = path.stat().st_size
-            header = json.loads(file.read(min(length, size)))
-            while len(chunk := file.read(8)) == 8:  # readers make room for a chunk before they read it
-                if (length := int.from_bytes(chunk[:4], "little")) > size:
-                    raise DataError(f"{path}: a part of it promises {length} bytes of the file's {size}")
-                file.seek(length, 1)
-        else:
-            header = json.loads(file.read())
-    if not isinstance(header, dict):
-        raise DataError(f"{path}: not a glTF file (its JSON is no object)")
-    return header
 
 
 def write_ply(path: Path, mesh: Mesh) -> None:

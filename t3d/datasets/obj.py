@@ -4,18 +4,16 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from t3d.errors import DataError
-
 LIBRARY = "t3d materials"
 """Name of the one library that `with_materials` leaves in a file."""
 
 
-def geometry_only(content: bytes, name: str) -> bytes:
+def geometry_only(content: bytes) -> bytes:
     """An OBJ file reduced to its vertices and faces, with positive indices to vertices only.
 
     What is left of it reads the same with and without textures, MTL files, normals, objects or groups,
-    in any encoding. DataError for an index that is zero or no number: trimesh would take the first vertex, or
-    stop there.
+    in any encoding. ValueError for an index that is zero or no number: trimesh would take the first vertex,
+    or stop there.
     """
     text = re.sub(rb"\\\r?\n|#[^\r\n]*|[ \t]+", b" ", content).replace(b"\r", b"\n")
     text = _absolute(re.sub(rb"(?m)^ ", b"", text))
@@ -23,7 +21,7 @@ def geometry_only(content: bytes, name: str) -> bytes:
     vertices = [line for line in lines if line.startswith(b"v")]
     faces = re.sub(rb"/\S*", b"", b"\n".join(line for line in lines if line.startswith(b"f")))
     if wrong := re.search(rb" (?!\+?0*[1-9][0-9]*(?:\s|$))(\S+)", faces):
-        raise DataError(f"{name}: face index {wrong[1].decode('ascii', 'replace')!r}; export the mesh again")
+        raise ValueError(f"face index {wrong[1].decode('ascii', 'replace')!r}; export the mesh again")
     return b"\n".join([*vertices, faces, b""])
 
 

@@ -2,28 +2,24 @@
 
 import importlib
 import importlib.util
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from t3d.datasets import images
 from t3d.errors import DataError
 from t3d.geometry.cutout import plain_background, without_specks
-
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Photograph:
     """A photograph and the object in it."""
 
-    rgb: Bytes
+    rgb: images.Pixels
     """(H, W, 3) sRGB, upright, at most `images.MAX_SIDE` across."""
-    mask: Bytes
+    mask: images.Pixels
     """(H, W): how much of each pixel the object covers, in 255ths."""
     isolated: str
     """By what: "mask", "opacity", "plain background", "rembg", or "nothing": the mask is then everything."""
@@ -31,7 +27,7 @@ class Photograph:
     """What makes a good mesh unlikely, in words."""
 
 
-def isolate(pixels: Bytes, mask: Bytes | None = None) -> Photograph:
+def isolate(pixels: images.Pixels, mask: images.Pixels | None = None) -> Photograph:
     """The object of a picture (H, W, 4): by the mask (H, W), the picture's opacity, a plain background
     (`cutout.plain_background`), or rembg where that is installed; else the whole picture is taken.
 
@@ -79,21 +75,19 @@ def read_photograph(path: Path | str, mask: Path | str | None = None) -> Photogr
         raise DataError(f"{path}: cannot be used ({reason}); give a good PNG or JPEG of an object") from error
 
 
-def read_picture(path: Path) -> Bytes:
+def read_picture(path: Path) -> images.Pixels:
     """Pixels (H, W, 4) of any picture file: upright, 8 bits, first frame, at most `images.MAX_SIDE` across.
 
     ValueError for what is no picture, or has more than `images.MAX_PIXELS`; a broken one raises anything.
     """
     from PIL import Image, ImageOps
 
-    data = path.read_bytes()
-    images.check(data)
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("RGB", (2 * images.MAX_SIDE, 2 * images.MAX_SIDE))
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode[0] == "I":  # deep grey levels, which Pillow would cut off at 255
-            levels = np.asarray(upright)
-            scale = 257 if levels.max() > 255 else 1
-            upright = Image.fromarray((levels / scale).clip(0, 255).astype(np.uint8))
-        known = upright.mode in ("CMYK", "LAB", "HSV")
-        return images.texture(upright.convert("RGB") if known else upright)
+    image = images.opened(path.read_bytes())
+    image.draft("RGB", (2 * images.MAX_SIDE, 2 * images.MAX_SIDE))
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode[0] == "I":  # deep grey levels, which Pillow would cut off at 255
+        levels = np.asarray(upright)
+        scale = 257 if levels.max() > 255 else 1
+        upright = Image.fromarray((levels / scale).clip(0, 255).astype(np.uint8))
+    known = upright.mode in ("CMYK", "LAB", "HSV")
+    return images.texture(upright.convert("RGB") if known else upright)

@@ -15,7 +15,7 @@ class Published:
     method: str
     protocol: str
     """Name of the protocol; another than t3d's own wherever anything in it differs."""
-    protocol_note: str
+    note: str
     """Frame, points, views and treatment of failures."""
     mean: float | None
     """Raw: what was printed, divided by `factor`."""
@@ -36,15 +36,11 @@ def rows(category: str) -> list[Published]:
     """Everything published about a category in any spelling; empty for unknown ones."""
     name = canonical(category)
     content = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
-    return [_row(entry, content["protocols"], name) for entry in content["rows"] if name in entry["printed"]]
-
-
-def _row(entry: dict[str, Any], protocols: dict[str, Any], category: str) -> Published:
-    protocol = protocols[entry["protocol"]]
-    factor, shapes, own = protocol["factor"], protocol["shapes"][category], protocol.get("own", {})
-    mean, median = (None if one is None else one / factor for one in entry["printed"][category])
-    kept = {name: entry[name] for name in ("method", "protocol", "certainty", "source")}
-    note = protocol["note"]
-    return Published(
-        protocol_note=note, mean=mean, median=median, factor=factor, shapes=shapes, own=own, **kept
-    )
+    found = []
+    for row in content["rows"]:
+        printed, about = row.pop("printed"), content["protocols"][row["protocol"]]
+        if name in printed:
+            mean, median = (None if one is None else one / about["factor"] for one in printed[name])
+            facts = {"own": {}, **about, **row, "shapes": about["shapes"][name]}
+            found.append(Published(mean=mean, median=median, **facts))
+    return found

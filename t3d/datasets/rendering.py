@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from t3d.datasets.appearance import load_appearance
-from t3d.datasets.cameras import coded_map, given_cameras, map_path, view_path
+from t3d.datasets.appearance import appearance_on
+from t3d.datasets.cameras import Levels, coded_map, depth_unit, given_cameras, map_path, view_path
 from t3d.datasets.formats import read_stretch, read_transform
 from t3d.datasets.images import Pixels, write_png
 from t3d.errors import DataError
@@ -17,10 +17,8 @@ from t3d.geometry import recipe
 from t3d.geometry.cameras import extreme_points
 from t3d.geometry.image import Image
 from t3d.geometry.mesh import Mesh, bounds
-from t3d.geometry.parts import Part, plain, same_surface, stretched
-from t3d.geometry.recipe import Level, View
-
-Levels = dict[str, list[View]]
+from t3d.geometry.parts import Part, plain, stretched
+from t3d.geometry.recipe import Level
 
 SMALLEST_COVERAGE = 0.002
 """Views that show less of the shape than this share of their pixels count as blank."""
@@ -37,18 +35,15 @@ def views_of(shape: Mesh, params: Any, rng: np.random.Generator) -> tuple[Levels
     diagonal, centre = float(np.linalg.norm(box[1] - box[0])), box.mean(axis=0)
     if params.recipe == "file":
         cameras = given_cameras(params.cameras, size)
-        return {
-            name: [recipe.given_view(camera) for camera in some] for name, some in cameras.items()
-        }, diagonal
+        return {name: list(map(recipe.given_view, some)) for name, some in cameras.items()}, diagonal
     outline = (extreme_points(shape.vertices) - centre) / diagonal
-    drawn: Levels = {}
+    drawn = {}
     for name, level in _levels(params).items():
         if params.recipe == "ring":
             views = recipe.ring_views(level, count, size)
         elif params.recipe == "sphere":
-            views = recipe.sphere_views(
-                level, count, size, recipe.GOLDEN_ANGLE / 2 if name == "hard" else 0.0
-            )
+            turn = recipe.GOLDEN_ANGLE / 2 if name == "hard" else 0.0
+            views = recipe.sphere_views(level, count, size, turn)
         else:
             views = recipe.draw_views(outline, level, count, size, rng)
         drawn[name] = [recipe.in_frame(view, diagonal, centre) for view in views]
@@ -70,25 +65,21 @@ def looks(appearance: Path, shape: Mesh, placed: Path) -> tuple[list[Part], list
     """What to draw, in the unit frame by the transform in a file, and warnings; the bare mesh where its looks
     are unusable.
     """
-    try:
-        found = load_appearance(appearance)
-    except DataError as error:
-        return plain(shape), [f"drawn in grey: {error}"]
     transform, stretch = read_transform(placed), read_stretch(placed)
-    parts = [stretched(part, stretch) if stretch else part for part in found.parts]
-    parts = [replace(part, vertices=transform.apply(part.vertices)) for part in parts]
-    if same_surface(parts, shape):
-        return parts, list(found.warnings)
-    reason = "drawn in grey: its materials stand on another surface than the mesh"
-    return plain(shape), [*found.warnings, reason]
+
+    def move(part: Part) -> Part:
+        part = stretched(part, stretch) if stretch else part
+        return replace(part, vertices=transform.apply(part.vertices))
+
+    found = appearance_on(appearance, shape, move)
+    return found.parts or plain(shape), list(found.warnings)
 
 
-def write_views(
-    renderer: Any, drawn: Levels, maps: Sequence[str], depth_unit: float, out: Path
-) -> dict[str, Image]:
+def write_views(renderer: Any, drawn: Levels, maps: Sequence[str], out: Path) -> dict[str, Image]:
     """Write pictures, masks and maps; the images by name, such as "easy/07"."""
     images: dict[str, Image] = {}
     masks: dict[str, Any] = {}
+    unit = depth_unit(drawn)
     for level, views in drawn.items():
         (out / level).mkdir()
         seen = [renderer.render(view.camera) for view in views]
@@ -98,26 +89,23 @@ def write_views(
             write_png(out / view_path(level, number), image.rgb)
             found: Any = renderer.maps(view.camera) if maps else None
             for name in maps:
-                write_png(out / map_path(level, number, name), coded_map(found, name, depth_unit))
+                write_png(out / map_path(level, number, name), coded_map(found, name, unit))
     np.savez_compressed(out / "masks.npz", **masks)
     return images
 
 
-def faults(masks: Mapping[str, Pixels]) -> dict[str, list[str]]:
-    """Names of the views that show next to nothing, and of those that touch the border; DataError where none
-    shows anything.
+def faults(masks: Mapping[str, Pixels]) -> tuple[dict[str, int], list[str]]:
+    """How many views show next to nothing, and how many touch the border, with a warning of each that there
+    are; DataError where none shows anything.
     """
     blank = [name for name, mask in masks.items() if mask.mean() < 255 * SMALLEST_COVERAGE]
     if len(blank) == len(masks):
         raise DataError("every view is blank: look at its materials and cameras, or leave the shape out")
     borders = {name: (mask[0], mask[-1], mask[:, 0], mask[:, -1]) for name, mask in masks.items()}
     cut_off = [name for name, sides in borders.items() if any(side.any() for side in sides)]
-    return {"blank": blank, "cut_off": cut_off}
-
-
-def told(faults: Mapping[str, Sequence[str]]) -> list[str]:
-    """Warnings of faults."""
-    words = {"blank": "next to nothing in", "cut_off": "cut off at the border in"}
-    first = {fault: ", ".join(names[:MOST_NAMES]) for fault, names in faults.items() if names}
-    more = {fault: " ..." if len(faults[fault]) > MOST_NAMES else "" for fault in first}
-    return [f"{words[one]} {len(faults[one])} views: {names}{more[one]}" for one, names in first.items()]
+    warnings = []
+    for words, names in (("next to nothing in", blank), ("cut off at the border in", cut_off)):
+        if names:
+            more = " ..." if len(names) > MOST_NAMES else ""
+            warnings.append(f"{words} {len(names)} views: {', '.join(names[:MOST_NAMES])}{more}")
+    return {"blank": len(blank), "cut_off": len(cut_off)}, warnings

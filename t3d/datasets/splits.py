@@ -80,8 +80,10 @@ def listed_split(
     source = ", ".join(path.name for path in files)
     listed: dict[str, dict[str, str]] = {"train": {}, "val": {}, "test": {}, "excluded": {}}
     for path in files:
-        reason = FAULTY.format(path.name)
-        listed[_part(path)] |= dict.fromkeys(_unique(path, category_ids(path, category)), reason)
+        found = category_ids(path, category)
+        if again := len(found) - len(set(found)):
+            log.warning("%s: %d ids are listed more than once; each is taken once", path, again)
+        listed[_part(path)] |= dict.fromkeys(found, FAULTY.format(path.name))
     faulty = listed.pop("excluded")
     named = {part: [shape for shape in of if shape not in faulty] for part, of in listed.items()}
     there = set(ids).difference(faulty)
@@ -92,19 +94,18 @@ def listed_split(
         if there.isdisjoint(named[part]):
             count = len(named[part])
             raise UsageError(f"split: none of the {count} {part} ids of {category} is in the data set")
-    for first, second in itertools.combinations(named, 2):
-        if shared := sorted(set(named[first]).intersection(named[second])):
-            what = f"{len(shared)} ids are both in {first} and {second} (first: {shared[0]})"
-            raise UsageError(f"split: {what}")
+    for one, other in itertools.combinations(named, 2):
+        if shared := sorted(set(named[one]).intersection(named[other])):
+            raise UsageError(f"split: {len(shared)} ids are both in {one} and {other} (first: {shared[0]})")
     if absent := [shape for part in named.values() for shape in part if shape not in there]:
         what = "%d of the shapes that the split names are not in the data set (first: %s)"
         log.warning(what, len(absent), absent[0])
     unnamed = dict.fromkeys(there.difference(*named.values()), UNNAMED)
     train, val, test = (sorted(there.intersection(shapes)) for shapes in named.values())
     if not named["val"]:
-        val, train = _carved(train, seed, val_share)
+        val, train = _carved(drawn(train, seed), val_share, 10)
     excluded = dict.fromkeys(absent, ABSENT) | unnamed | faulty
-    return Split(tuple(train), tuple(val), tuple(test), source, excluded)
+    return Split(tuple(sorted(train)), tuple(sorted(val)), tuple(test), source, excluded)
 
 
 def seeded_split(ids: Iterable[str], seed: int, test_share: float, val_share: float) -> Split:
@@ -112,13 +113,10 @@ def seeded_split(ids: Iterable[str], seed: int, test_share: float, val_share: fl
 
     test_share: of all shapes, at least one of two. val_share: of the rest, see `listed_split`.
     """
-    order = drawn(ids, seed)
-    count = round(test_share * len(order))
-    if test_share > 0:
-        count = min(max(count, 1), len(order) - 1)
-    val, train = _carved(order[count:], seed, val_share)
+    test, rest = _carved(drawn(ids, seed), test_share, 2)
+    val, train = _carved(rest, val_share, 10)
     source = f"seeded: {test_share:.0%} test, {val_share:.0%} of the rest for validation"
-    return Split(tuple(train), tuple(val), tuple(sorted(order[:count])), source)
+    return Split(tuple(sorted(train)), tuple(sorted(val)), tuple(sorted(test)), source)
 
 
 def drawn(ids: Iterable[str], seed: int) -> list[str]:
@@ -145,10 +143,9 @@ def limited(split: Split, limit: int) -> Split:
     if limit == 0:
         return split
     parts = (split.train, split.val, split.test)
-    beyond = [shape for part in parts for shape in part[limit:]]
-    excluded = {**split.excluded, **dict.fromkeys(beyond, BEYOND.format(limit))}
+    beyond = dict.fromkeys((shape for part in parts for shape in part[limit:]), BEYOND.format(limit))
     train, val, test = (part[:limit] for part in parts)
-    return Split(train, val, test, split.source, excluded)
+    return Split(train, val, test, split.source, {**split.excluded, **beyond})
 
 
 def _part(path: Path) -> str:
@@ -160,18 +157,8 @@ def _part(path: Path) -> str:
     return _PARTS[names.pop()]
 
 
-def _unique(path: Path, ids: list[str]) -> list[str]:
-    unique = list(dict.fromkeys(ids))
-    if len(unique) < len(ids):
-        log.warning("%s: %d ids are listed more than once; each is taken once", path, len(ids) - len(unique))
-    return unique
-
-
-def _carved(train: Iterable[str], seed: int, val_share: float) -> tuple[list[str], list[str]]:
-    """Validation and training ids: the first `val_share` of a seeded order, at least one of ten."""
-    order = drawn(train, seed)
-    count = round(val_share * len(order))
-    if val_share > 0 and len(order) >= 10:
-        count = max(count, 1)
-    count = min(count, max(len(order) - 1, 0))
-    return sorted(order[:count]), sorted(order[count:])
+def _carved(order: list[str], share: float, least: int) -> tuple[list[str], list[str]]:
+    """The first `share` of the ids, at least one of `least` and never all; and the others."""
+    some = int(share > 0 and len(order) >= least)
+    count = max(min(max(round(share * len(order)), some), len(order) - 1), 0)
+    return order[:count], order[count:]

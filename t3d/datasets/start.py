@@ -24,7 +24,7 @@ def check_start(files: Sequence[Path], sizes: Any) -> None:
         return
     folder = files[0].parent
     try:
-        theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))["decoder"]
+        theirs = _config(folder)["decoder"]
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"start: no network in {folder} ({type(error).__name__})") from error
     if other := [f"{name}={theirs[name]}" for name in SIZES if theirs[name] != getattr(sizes, name)]:
@@ -52,7 +52,7 @@ def start_values(init: str) -> dict[str, dict[str, list[str]]]:
     path = Path(init)
     try:
         if (path / "config.json").is_file():
-            config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+            config = _config(path)
             found = {"codes" if config["format"] == "t3d-codes" else config["variant"]: path}
         elif path.is_file():
             found = _networks(path.parent.parent, json.loads(path.read_text(encoding="utf-8")))
@@ -81,5 +81,8 @@ def _networks(root: Path, run: Mapping[str, Any]) -> dict[str, Path]:
 
 def _files(folder: Path) -> list[str]:
     """The files that make the network in a folder; KeyError where it is none."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return [str((folder / name).absolute()) for name in _FILES[config["format"]]]
+    return [str((folder / name).absolute()) for name in _FILES[_config(folder)["format"]]]
+
+
+def _config(folder: Path) -> Any:
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))

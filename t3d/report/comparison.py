@@ -32,7 +32,7 @@ def published_tables(runs: Runs) -> list[Table]:
         for protocol, group in groupby(found, lambda row: row.protocol):
             members = list(group)
             rows = [*map(_printed, members), *_own(members[0], metrics)]
-            tables.append(_table(f"{category.capitalize()}: {protocol}", rows, members[0].protocol_note))
+            tables.append(_table(f"{category.capitalize()}: {protocol}", rows, members[0].note))
     return tables
 
 

@@ -75,7 +75,7 @@ def views(
     shows is a DataError.
     """
     from t3d.datasets import rendering
-    from t3d.datasets.cameras import depth_unit, write_cameras
+    from t3d.datasets.cameras import write_cameras
     from t3d.datasets.formats import read_transform
     from t3d.datasets.images import write_png
     from t3d.datasets.meshes import read_ply
@@ -87,15 +87,13 @@ def views(
     drawn, diagonal = rendering.views_of(shape, params, rng)
     parts, warnings = rendering.looks(appearance, shape, placed)
     renderer = {"raycast": raycast, "pyrender": rasterize}[params.backend].Renderer(parts, threads)
-    unit = depth_unit(drawn)
-    images = rendering.write_views(renderer, drawn, params.maps, unit, out)
-    faults = rendering.faults({name: image.mask for name, image in images.items()})
+    images = rendering.write_views(renderer, drawn, params.maps, out)
+    faults, told = rendering.faults({name: image.mask for name, image in images.items()})
     every = dict(zip(images, (view for level in drawn.values() for view in level), strict=True))
     angles = {name: f"{one.azimuth_deg % 360:.0f}°/{one.elevation_deg:.0f}°" for name, one in every.items()}
     tiles = [Tile(f"{name[0]}{name[-2:]}  {angles[name]}", image.rgb) for name, image in images.items()]
     write_png(out / "contact.png", sheet(tiles, THUMBNAIL, 10))
     box, transform = bounds(shape), read_transform(placed)
-    write_cameras(out / "cameras.json", drawn, transform, box, diagonal, params.maps, unit)
-    counts = {fault: len(names) for fault, names in faults.items()}
-    fitted, warnings = sum(view.fitted for view in every.values()), [*warnings, *rendering.told(faults)]
-    return {"views": len(images), **counts, "fitted": fitted, "warnings": warnings}
+    write_cameras(out / "cameras.json", drawn, transform, box, diagonal, params.maps)
+    fitted = sum(view.fitted for view in every.values())
+    return {"views": len(images), **faults, "fitted": fitted, "warnings": [*warnings, *told]}

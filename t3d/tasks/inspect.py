@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from t3d.datasets.appearance import load_appearance
+from t3d.datasets.appearance import appearance_on
 from t3d.datasets.catalogue import find_catalogue, find_model
 from t3d.datasets.meshes import load_geometry
-from t3d.errors import DataError
 from t3d.geometry.distance import Solid
 from t3d.geometry.exposed import exposed, hidden_share
 from t3d.geometry.inspection import prepare
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.parts import GREY, same_surface
+from t3d.geometry.parts import GREY
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +35,7 @@ def meshes(path: Path) -> dict[str, Path]:
     """
     if path.is_file():
         return {path.name: path}
-    entries = find_catalogue(path, path.resolve().name).entries
-    return {shape: entries[shape].mesh or entries[shape].folder for shape in sorted(entries)}
+    return dict(sorted(find_catalogue(path, path.resolve().name).entries.items()))
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -68,13 +66,7 @@ def inspect(path: Path) -> dict[str, Any]:
 
 def _looks(file: Path, raw: Mesh) -> tuple[str, list[str]]:
     """How the mesh will be drawn, and what of its looks was lost; as the stage `views` decides it."""
-    try:
-        looks = load_appearance(file)
-    except DataError as error:
-        return "grey", [f"drawn in grey: {error}"]
-    if not same_surface(looks.parts, raw):
-        return "grey", [*looks.warnings, "drawn in grey: its materials stand on another surface"]
-    if any(part.material.texture is not None for part in looks.parts):
-        return "textured", list(looks.warnings)
-    own = any(part.colors is not None or part.material.color != GREY for part in looks.parts)
-    return "colored" if own else "grey", list(looks.warnings)
+    looks = appearance_on(file, raw)
+    textured = any(part.material.texture is not None for part in looks.parts)
+    colored = any(part.colors is not None or part.material.color != GREY for part in looks.parts)
+    return "textured" if textured else "colored" if colored else "grey", list(looks.warnings)

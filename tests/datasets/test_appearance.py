@@ -1,6 +1,7 @@
 """Parts and materials out of OBJ, PLY and glTF files, and what becomes of looks that cannot be read."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 import trimesh
 from PIL import Image
 
-from t3d.datasets.appearance import load_appearance
+from t3d.datasets.appearance import appearance_on, load_appearance
+from t3d.datasets.meshes import load_geometry
 from t3d.errors import DataError
+from t3d.geometry.mesh import Mesh
 from t3d.geometry.parts import GREY
 from t3d.geometry.shading import decode
 
@@ -216,6 +219,20 @@ def test_a_broken_embedded_texture_is_a_warning(tmp_path):
     material, warnings = only(path)
     assert material.texture is None
     assert warnings == ("material wood has a texture that cannot be read: drawn untextured",)
+
+
+def test_looks_are_those_of_a_mesh_where_they_fit_it_once_moved(tmp_path):
+    path = obj(tmp_path, "map_Kd picture.png\n")
+    mesh = load_geometry(path)
+    far = Mesh(mesh.vertices + 5, mesh.faces)
+    assert appearance_on(path, mesh).parts[0].material.texture is not None
+    assert appearance_on(path, far, lambda part: replace(part, vertices=part.vertices + 5)).warnings == ()
+    assert appearance_on(path, far).parts == []
+    assert "stand on another surface" in appearance_on(path, far).warnings[-1]
+    path.write_text("f 1 2 900\n")
+    lost = appearance_on(path, mesh)
+    assert lost.parts == []
+    assert lost.warnings[-1].startswith("drawn in grey: m.obj: ")
 
 
 @pytest.mark.parametrize("content", ["", VERTICES, "f 1 2 3\n", "v 0 0 0\nf 1 2 900\n"])

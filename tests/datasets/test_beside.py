@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from t3d.datasets.beside import MOST_NAMES, Beside, Sidecars, names, sidecars
+from t3d.datasets.beside import MOST_NAMES, Beside, names, sidecars
 
 QUAD = b"v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
 
@@ -121,9 +121,9 @@ def full(tmp_path):
 
 
 def test_an_obj_leads_to_its_mtl_and_textures(full):
-    found = sidecars(full / "models" / "model.obj", full, read)
-    assert found.geometry == ()
-    assert found.appearance == (full / "models/mats/a.mtl", full / "images/wood.png")
+    mesh = full / "models" / "model.obj"
+    assert sidecars(mesh, full, read, looks=False) == ()
+    assert sidecars(mesh, full, read) == (full / "models/mats/a.mtl", full / "images/wood.png")
 
 
 def test_a_missing_texture_counts_from_when_it_appears(full):
@@ -137,9 +137,9 @@ def test_a_missing_texture_counts_from_when_it_appears(full):
         return remembered[path, name]
 
     mesh = full / "models" / "model.obj"
-    assert sidecars(mesh, full, memo).appearance == (full / "models/mats/a.mtl",)
+    assert sidecars(mesh, full, memo) == (full / "models/mats/a.mtl",)
     texture.write_bytes(b"png")
-    assert texture in sidecars(mesh, full, memo).appearance
+    assert texture in sidecars(mesh, full, memo)
 
 
 def test_names_are_asked_of_the_memo_only(full):
@@ -159,14 +159,14 @@ def test_names_are_asked_of_the_memo_only(full):
 def test_names_that_lead_out_of_the_folder_are_not_followed(full, tmp_path, name):
     (tmp_path / "outside.png").write_bytes(b"png")
     (full / "models" / "mats" / "a.mtl").write_text(f"map_Kd {name}\n")
-    assert sidecars(full / "models" / "model.obj", full, read).appearance == (full / "models/mats/a.mtl",)
+    assert sidecars(full / "models" / "model.obj", full, read) == (full / "models/mats/a.mtl",)
 
 
 def test_the_base_name_beside_counts_as_loaders_fall_back_to_it(full):
     beside = full / "models" / "mats" / "oak.png"
     beside.write_bytes(b"png")
     (full / "models" / "mats" / "a.mtl").write_text("map_Kd D:\\work\\oak.png\n")
-    assert beside in sidecars(full / "models" / "model.obj", full, read).appearance
+    assert beside in sidecars(full / "models" / "model.obj", full, read)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_library_line_may_name_one_file_with_spaces_or_several(tmp_path):
 def test_names_in_any_encoding(tmp_path, encoding, name):
     (tmp_path / name).write_bytes(b"")
     (tmp_path / "a.obj").write_bytes(f"mtllib {name}\n".encode(encoding))
-    assert sidecars(tmp_path / "a.obj", tmp_path, read).appearance == (tmp_path / name,)
+    assert sidecars(tmp_path / "a.obj", tmp_path, read) == (tmp_path / name,)
 
 
 def test_gltf_buffers_are_geometry_and_images_are_not(tmp_path):
@@ -210,8 +210,8 @@ def test_gltf_buffers_are_geometry_and_images_are_not(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "a.gltf").write_text(json.dumps(content))
     found = sidecars(tmp_path / "a.gltf", tmp_path, read)
-    assert found.geometry == (tmp_path / "data/my mesh.bin",)
-    assert found.appearance == (tmp_path / "tex.PNG",)
+    assert found == (tmp_path / "data/my mesh.bin", tmp_path / "tex.PNG")
+    assert sidecars(tmp_path / "a.gltf", tmp_path, read, looks=False) == found[:1]
     chunk = json.dumps(content).encode()
     (tmp_path / "a.glb").write_bytes(
         b"glTF" + struct.pack("<III", 2, 0, len(chunk)) + b"JSON" + chunk + bytes(99)
@@ -228,7 +228,7 @@ def test_a_ply_names_its_texture_in_the_header(tmp_path):
 def test_other_formats_and_empty_files_name_nothing(tmp_path):
     for name in ("a.stl", "a.obj", "a.gltf", "a.ply"):
         (tmp_path / name).write_bytes(b"")
-        assert sidecars(tmp_path / name, tmp_path, read) == Sidecars()
+        assert sidecars(tmp_path / name, tmp_path, read) == ()
 
 
 def test_only_so_many_names_are_read(tmp_path):

@@ -158,7 +158,7 @@ def test_maps_are_coded_as_said():
 
 def test_frames_name_their_maps(tmp_path):
     path = tmp_path / "cameras.json"
-    write_cameras(path, {"easy": [view(0)]}, TRANSFORM, BOX, DIAGONAL, ("depth", "albedo"), 1e-4)
+    write_cameras(path, {"easy": [view(0)]}, TRANSFORM, BOX, DIAGONAL, ("depth", "albedo"))
     values = json.loads(path.read_text())
     assert values["depth_unit"] == 1e-4
     names = {key: value for key, value in values["frames"][0].items() if key.endswith("file_path")}

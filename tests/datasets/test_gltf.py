@@ -138,7 +138,7 @@ def test_materials_of_the_same_name_stay_apart():
         }
         for move in moves
     ]
-    content, transforms = complete_gltf(json.dumps({"materials": [*materials, {}]}).encode(), "gltf")
+    content, transforms = complete_gltf(json.dumps({"materials": [*materials, {}]}).encode())
     names = [material["name"] for material in json.loads(content)["materials"]]
     assert names == ["0:same", "1:same", "2:"]
     assert transforms["0:same"].tolist() == [[2, 0, 0], [0, 2, 0]]

@@ -29,13 +29,13 @@ def bomb(width, height):
 @pytest.mark.parametrize("size", [(8_001, 8_000), (11_000, 11_000), (60_000, 60_000)])
 def test_huge_pictures_are_refused_by_their_header(size):
     with pytest.raises(ValueError, match="pixels"):  # and no warning, which would be an error here
-        images.check(bomb(*size))
+        images.opened(bomb(*size))
 
 
 def test_small_pictures_pass_and_noise_does_not():
-    images.check(encoded(Image.new("RGB", (3, 2))))
+    images.opened(encoded(Image.new("RGB", (3, 2))))
     with pytest.raises(ValueError, match="not a picture"):
-        images.check(b"no picture")
+        images.opened(b"no picture")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK"])

@@ -14,7 +14,7 @@ TRIANGLE = b"v 0 0 0\nv 1 0 0\nv 0 1 0\n"
 
 def test_geometry_has_relative_indices_counted_from_where_they_stand():
     text = TRIANGLE + b"f -3 -2 -1\nv 5 0 0\nv 6 0 0\nv 5 1 0\nf -3/-3 -2 -1\nf 1 2 -1\n"
-    lines = geometry_only(text, "x").split(b"\n")
+    lines = geometry_only(text).split(b"\n")
     assert [line for line in lines if line.startswith(b"f")] == [b"f 1 2 3", b"f 4 5 6", b"f 1 2 6"]
 
 

@@ -83,7 +83,7 @@ def mesh(suffix: str) -> Callable[[bytes], None]:
 def image(data: bytes) -> None:
     """A photograph, its mask, and a picture of imported views."""
     with contextlib.suppress(ValueError):
-        images.check(data)
+        images.opened(data)
     with folder_of(**{"0__png": data}) as folder:
         answer(read_photograph, folder / "0.png")
         answer(read_photograph, folder / "0.png", folder / "0.png")

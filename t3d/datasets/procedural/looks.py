@@ -54,20 +54,15 @@ def _paint(index: NDArray[np.int64], colors: Sequence[Color]) -> Image:
     return np.asarray(colors, dtype=np.uint8)[index]
 
 
-def _pixels() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Column and row of each pixel of a 64 x 64 texture."""
-    y, x = np.indices((64, 64))
-    return x, y
-
-
 def fabric(dice: Dice) -> Material:
     """Plain cloth, leather, or a woven, striped or checked cloth."""
     color, pattern = dice.pick(FABRICS), dice.pick("plain plain plain leather weave stripes checks".split())
     other = dice.pick([shade(color, 0.72), shade(color, 1.3), dice.pick(FABRICS)])
-    tile, width, (x, y) = dice.between(0.12, 0.3), dice.whole(5, 22), _pixels()
+    tile, width = dice.between(0.12, 0.3), dice.whole(5, 22)
+    y, x = np.indices((64, 64))
     images = {
         "weave": _paint((x // 4 + y // 4) % 2, [color, shade(color, 0.82)]),
-        "stripes": _paint(np.where(x % 32 < width, 1, 0), [color, other]),
+        "stripes": _paint((x % 32 < width) * 1, [color, other]),
         "checks": _paint((x % 32 < width) * 1 + (y % 32 < width), [color, shade(color, 0.84), other]),
     }
     return Material(color, 0.45 if pattern == "leather" else 0.05, images.get(pattern), (tile, tile))
@@ -75,8 +70,8 @@ def fabric(dice: Dice) -> Material:
 
 def wood(dice: Dice) -> Material:
     """Wood with grain lines along u, or painted dark enough to hide it."""
-    color, (x, y) = dice.pick(WOODS), _pixels()
-    bend = np.zeros((64, 64))
+    color, bend = dice.pick(WOODS), np.zeros((64, 64))
+    y, x = np.indices((64, 64))
     for turns in (1, 2, 3):
         bend += dice.between(1.0, 3.5) * np.sin(2 * np.pi * (turns * x / 64 + dice.between(0, 1)))
     grain = np.floor(3.999 * (0.5 + 0.5 * np.sin(2 * np.pi * (4 * y + bend) / 64))).astype(np.int64)
@@ -96,12 +91,12 @@ def plastic(dice: Dice) -> Material:
 
 def camouflage(dice: Dice) -> Material:
     """Two-tone blotches."""
-    tones, (x, y) = dice.pick(CAMOUFLAGES), _pixels()
-    field = np.zeros((64, 64))
+    tones, field = dice.pick(CAMOUFLAGES), np.zeros((64, 64))
+    y, x = np.indices((64, 64))
     for _ in range(5):
         turns = dice.whole(1, 3) * x + dice.whole(-3, 3) * y
         field += np.sin(2 * np.pi * (turns / 64 + dice.between(0, 1)))
-    return Material(tones[0], 0.1, _paint((field > 0.3).astype(np.int64), tones), (0.6, 0.6))
+    return Material(tones[0], 0.1, _paint((field > 0.3) * 1, tones), (0.6, 0.6))
 
 
 def livery(dice: Dice, base: Color, color: Color, windows: bool, cockpit: float) -> Material:

@@ -57,15 +57,13 @@ def loft(rings: Array, closed: bool = False) -> Solid:
 
     closed: the last ring leads back to the first, as in a torus, and there are no ends.
     """
-    count, sides = rings.shape[:2]
-    grid = np.arange(count * sides).reshape(count, sides)
-    grid = np.concatenate([grid, grid[:, :1]], axis=1)
     vertices = rings.reshape(-1, 3)
-    if closed:
-        faces = _quads(np.concatenate([grid, grid[:1]]))
-    else:
+    numbers = np.arange(len(vertices)).reshape(rings.shape[:2])
+    grid = np.pad(numbers, ((0, int(closed)), (0, 1)), "wrap")
+    faces = _quads(grid)
+    if not closed:
         ends = _fan(grid[0], len(vertices)), _fan(grid[-1, ::-1], len(vertices) + 1)
-        faces = np.concatenate([_quads(grid), *ends])
+        faces = np.concatenate([faces, *ends])
         vertices = np.concatenate([vertices, rings[[0, -1]].mean(axis=1)])
     outward = volume(Mesh(vertices, faces)) >= 0
     return Solid(vertices, faces if outward else faces[:, ::-1], vertices)
@@ -113,8 +111,8 @@ def sweep(
     across: must not run along the path; without it the axis least along the path. closed: it is a loop.
     """
     path = np.asarray(path, dtype=np.float64)
-    before, after = (np.roll(path, 1, axis=0), np.roll(path, -1, axis=0))
-    tangent = after - before if closed else np.gradient(path, axis=0)
+    around = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0)
+    tangent = around if closed else np.gradient(path, axis=0)
     side = np.eye(3)[np.abs(tangent).sum(axis=0).argmin()] if across is None else np.asarray(across)
     up = np.cross(tangent, side)
     out = np.cross(up, tangent)

@@ -6,7 +6,7 @@ on every machine.
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +14,16 @@ from numpy.typing import NDArray
 
 from t3d.datasets.images import png as png_file
 from t3d.datasets.procedural.chair import chair
-from t3d.datasets.procedural.dice import Dice, dice_for
+from t3d.datasets.procedural.dice import dice_for
 from t3d.datasets.procedural.looks import Image, Material
 from t3d.datasets.procedural.plane import plane
 from t3d.datasets.procedural.sofa import sofa
 from t3d.datasets.procedural.solid import Array, Faces, Solid
-from t3d.geometry.mesh import Mesh, concatenate
+from t3d.geometry.mesh import Mesh, area_vectors, concatenate
 from t3d.geometry.shading import decode
 
-Shape = tuple[list[Solid], dict[str, Material]]
-"""The parts of a shape in metres, and the materials that they name."""
-
-CATEGORIES: Mapping[str, Callable[[Dice], Shape]] = {"sofa": sofa, "chair": chair, "plane": plane}
-"""Generator of each procedural category."""
+CATEGORIES = {"sofa": sofa, "chair": chair, "plane": plane}
+"""Generator of each procedural category: the parts in metres, and the materials that they name, by dice."""
 
 VERSION = 2
 """Raised whenever the same seed gives other shapes."""
@@ -64,8 +61,10 @@ def obj_text(solids: Sequence[Solid], materials: Mapping[str, Material]) -> str:
     """An OBJ with a group per part, texture coordinates and normals that keep sharp edges."""
     mesh = concatenate([Mesh(solid.vertices, solid.faces) for solid in solids])
     uv, uv_number = _texture_coordinates(solids, materials)
-    normals, normal_number = _distinct_normals(corner_normals(mesh.vertices, mesh.faces))
-    corners = np.stack([mesh.faces, uv_number, normal_number], axis=2).reshape(-1, 9) + 1
+    rounded = np.round(corner_normals(mesh.vertices, mesh.faces).reshape(-1, 3), 3) + 0.0
+    normals, normal_number = np.unique(rounded, axis=0, return_inverse=True)
+    numbers = [mesh.faces, uv_number, normal_number.reshape(-1, 3)]
+    corners = np.stack(numbers, axis=2).reshape(-1, 9) + 1
     text = "mtllib model_normalized.mtl\n" + _rows("v %.6f %.6f %.6f\n", mesh.vertices)
     text += _rows("vt %.4f %.4f\n", uv) + _rows("vn %.3f %.3f %.3f\n", normals)
     ends = np.cumsum([len(solid.faces) for solid in solids])
@@ -97,8 +96,7 @@ def _texture_coordinates(solids: Sequence[Solid], materials: Mapping[str, Materi
 
 def _main_axis(solid: Solid) -> Faces:
     """The axis (F,) that each face at rest looks along most."""
-    a, b, c = (solid.rest[solid.faces[:, k]] for k in range(3))
-    normal = np.abs(np.cross(b - a, c - a))
+    normal = np.abs(area_vectors(Mesh(solid.rest, solid.faces)))
     return (normal / normal.max(axis=1, keepdims=True)).round(6).argmax(axis=1)
 
 
@@ -116,36 +114,21 @@ def corner_normals(vertices: Array, faces: Faces) -> Array:
 
     Faces weigh by area and by their angle at the vertex, so that how quads are halved does not show.
     """
+    from scipy import sparse
+
     corners = vertices[faces]
     sides = np.roll(corners, -1, axis=1) - corners
     weighted = np.cross(sides[:, 0], sides[:, 1])
     unit = weighted / np.linalg.norm(weighted, axis=1, keepdims=True)
     ways = sides / np.linalg.norm(sides, axis=2, keepdims=True)
     angles = np.arccos(np.clip(-np.einsum("fij,fij->fi", ways, np.roll(ways, 1, axis=1)), -1, 1))
-    corner, other = _corners_at_same_vertex(faces.ravel(), len(vertices))
+    at = sparse.csr_array((np.ones(faces.size), (np.arange(faces.size), faces.ravel())))  # vertex by corner
+    corner, other = (at @ at.T).sorted_indices().nonzero()
     smooth = np.einsum("ij,ij->i", unit[corner // 3], unit[other // 3]) > CREASE
     corner, other = corner[smooth], other[smooth]
     parts = weighted[other // 3] * angles.ravel()[other][:, None]
     normals: Array = np.stack([np.bincount(corner, parts[:, k]) for k in range(3)], axis=1)
     return (normals / np.linalg.norm(normals, axis=1, keepdims=True)).reshape(-1, 3, 3)
-
-
-def _corners_at_same_vertex(vertex: Faces, count: int) -> tuple[Faces, Faces]:
-    """All pairs of corners with the same vertex, from the vertex of each corner; `count` vertices."""
-    order = np.argsort(vertex, kind="stable")
-    valence = np.bincount(vertex, minlength=count)
-    first, repeats = (np.cumsum(valence) - valence)[vertex], valence[vertex]
-    corner = np.repeat(np.arange(len(vertex)), repeats)
-    within = np.arange(len(corner)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return corner, order[first[corner] + within]
-
-
-def _distinct_normals(normals: Array) -> tuple[Array, Faces]:
-    """Normals to 1e-3 without repetition (N, 3), and the number (F, 3) of each corner's."""
-    steps = np.round(normals.reshape(-1, 3) * 1000).astype(np.int64) + 1000
-    keys, number = np.unique((steps[:, 0] * 2001 + steps[:, 1]) * 2001 + steps[:, 2], return_inverse=True)
-    distinct = np.stack([keys // 2001**2, keys // 2001 % 2001, keys % 2001], axis=1) - 1000
-    return distinct / 1000 + 0.0, number.reshape(-1, 3)
 
 
 def mtl_text(materials: Mapping[str, Material]) -> str:

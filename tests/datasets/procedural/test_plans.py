@@ -2,7 +2,7 @@
 
 import pytest
 
-from t3d.datasets.procedural import chair_plan, plane, sofa
+from t3d.datasets.procedural import chair, plane, sofa
 from t3d.datasets.procedural.dice import dice_for
 
 COUNT = 600
@@ -35,17 +35,17 @@ def test_sofas_have_the_measures_of_furniture():
 
 
 def test_chairs_come_in_every_kind():
-    drawn = plans(chair_plan, "chair")
-    assert {plan.backrest for plan in drawn} == {*chair_plan.BACKS, "none"}
-    assert {plan.legs for plan in drawn} == set(chair_plan.LEGS)
-    assert {plan.seating for plan in drawn} == set(chair_plan.SEATS)
-    assert {plan.arms for plan in drawn} == set(chair_plan.ARMS)
-    assert {plan.stretchers for plan in drawn} == set(chair_plan.STRETCHERS)
+    drawn = plans(chair, "chair")
+    assert {plan.backrest for plan in drawn} == {*chair.BACKS, "none"}
+    assert {plan.legs for plan in drawn} == set(chair.LEGS)
+    assert {plan.seating for plan in drawn} == set(chair.SEATS)
+    assert {plan.arms for plan in drawn} == set(chair.ARMS)
+    assert {plan.stretchers for plan in drawn} == set(chair.STRETCHERS)
     assert len({(p.backrest, p.legs, p.seating, p.arms, p.stretchers) for p in drawn}) > 0.6 * COUNT
 
 
 def test_chairs_and_stools_have_the_measures_of_furniture():
-    drawn = plans(chair_plan, "chair")
+    drawn = plans(chair, "chair")
     assert 0.03 < sum(plan.tall for plan in drawn) / COUNT < 0.2
     for plan in drawn:
         assert (0.6 <= plan.seat <= 0.78) if plan.tall else (0.38 <= plan.seat <= 0.5)
