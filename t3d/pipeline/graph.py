@@ -33,7 +33,7 @@ class Graph:
 
     def targets(self, name: str) -> list[Node]:
         """Nodes for a stage, a kind of artifact or a command, one per selected variant."""
-        makers = [stage for stage in self.stages.values() if name in (stage.name, stage.makes, stage.command)]
+        makers = [stage for stage in self.stages.values() if name in stage.names]
         if not makers:
             raise UsageError(f"no stage {name!r}; there are {', '.join(sorted(self.stages))}")
         nodes = [node for stage in makers for node in self._nodes(stage)]
