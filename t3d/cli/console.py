@@ -1,5 +1,6 @@
 """What people see: messages, the live table of a run, plain lines where there is no terminal."""
 
+import contextlib
 import importlib.util
 import logging
 import re
@@ -7,14 +8,15 @@ import shlex
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import click
 
 from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan
+from t3d.pipeline.runner import Watch
 from t3d.pipeline.store import Failure
 from t3d.pipeline.task import Outcome
 
@@ -84,57 +86,8 @@ class Tally:
         parts += [self.live[node]] if node in self.live else []
         return f"{node}: {', '.join(parts)}" + (f", about {self.eta(node)} to go" if self.eta(node) else "")
 
-
-class Watch(Tally):
-    """Counts while a run goes on; shows nothing."""
-
-    def __init__(self, plan: Plan, workers: int = 1) -> None:
-        super().__init__(Counter(node for node, _ in {**plan.tasks, **plan.decided}), workers)
-        for outcome in plan.decided.values():
-            self.take(outcome)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        self.take(news)
-
-
-class PlainWatch(Watch):
-    """Watches a run without a terminal: a line per node now and then, and one when a node is done."""
-
-    def __init__(self, plan: Plan, workers: int) -> None:
-        super().__init__(plan, workers)
-        self._said = dict.fromkeys(self.totals, time.monotonic())
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        node = self.take(news)
-        if not self.left(node) or time.monotonic() - self._said[node] > PLAIN_EVERY:
-            self._said[node] = time.monotonic()
-            say(self.line(node))
-
-
-class LiveWatch(Watch):
-    """Watches a run on a terminal: one table that keeps up."""
-
-    def __init__(self, plan: Plan, workers: int) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        super().__init__(plan, workers)
-        self._live = Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=self._table)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def _table(self) -> Any:
+    def table(self) -> Any:
+        """All nodes, for a terminal."""
         from rich.table import Table
 
         table = Table(box=None, header_style="bold", pad_edge=False)
@@ -150,12 +103,30 @@ class LiveWatch(Watch):
         return table
 
 
-def watch_of(plan: Plan, workers: int, quiet: bool) -> Watch:
-    """The watch that suits where standard error goes."""
+@contextlib.contextmanager
+def watched(plan: Plan, workers: int, quiet: bool) -> Iterator[Watch]:
+    """Shows what it is told of a run: a table that keeps up; without a terminal, lines now and then."""
+    tally = Tally(plan.totals, workers)
+    for outcome in plan.decided.values():
+        tally.take(outcome)
+    said = dict.fromkeys(tally.totals, time.monotonic())
+
+    def tell(news: Outcome | Mapping[str, Any]) -> None:
+        node = tally.take(news)
+        if not tally.left(node) or time.monotonic() - said[node] > PLAIN_EVERY:
+            said[node] = time.monotonic()
+            say(tally.line(node))
+
     if quiet:
-        return Watch(plan)
-    live = sys.stderr.isatty() and importlib.util.find_spec("rich")  # training alone goes without
-    return LiveWatch(plan, workers) if live else PlainWatch(plan, workers)
+        yield tally.take
+    elif sys.stderr.isatty() and importlib.util.find_spec("rich"):  # training alone goes without
+        from rich.console import Console
+        from rich.live import Live
+
+        with Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=tally.table):
+            yield tally.take
+    else:
+        yield tell
 
 
 def live_text(figures: Mapping[str, Any]) -> str:

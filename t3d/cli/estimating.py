@@ -30,17 +30,17 @@ def estimate(planned: Plan, workers: int) -> None:
 
 def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
     """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose."""
-    paths = planned.project.root.glob(f"{task.declared.makes}/*/*/manifest.json")
-    manifests = [manifest for path in islice(paths, 200) if (manifest := read_manifest(path.parent))]
-    found = [one for one in manifests if one["made_from"]["stage"] == task.stage]
+    folders = planned.project.store.root.glob(f"{task.stage.makes}/*/*/")
+    manifests = filter(None, map(read_manifest, folders))
+    found = [one for one in islice(manifests, 200) if one["made_from"]["stage"] == task.stage.name]
     rounds = _rounds({"params": task.image["params"], "inputs": task.wires})
     if found:
         each = fmean(one["seconds"] / _rounds(one["made_from"]) for one in found)
         room = fmean(sum(file["bytes"] for file in one["files"].values()) for one in found)
         return each * rounds, room, f"{len(found)} measured here"
     table = read_toml(Path(__file__).with_name("costs.toml"))
-    each, room = table.get(task.stage, (0.0, 0.0))
-    return each * rounds, 1e6 * room, "as preset tiny on 2 cores" if task.stage in table else "not known"
+    each, room = table.get(task.stage.name, (0.0, 0.0))
+    return each * rounds, 1e6 * room, "as preset tiny on 2 cores" if each else "not known"
 
 
 def _rounds(made: Mapping[str, Any]) -> int:

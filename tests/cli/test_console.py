@@ -1,27 +1,40 @@
 """Counts, times and lines that people read."""
 
+from collections import Counter
 from types import SimpleNamespace
 
-from t3d.cli.console import PlainWatch, duration, grouped, live_text, losses, size
+import pytest
+
+from t3d.cli.console import Tally, duration, grouped, live_text, losses, size, watched
 from t3d.pipeline.store import Failure
 from t3d.pipeline.task import Outcome
 
-FOUR = SimpleNamespace(
-    tasks=dict.fromkeys([("views", shape) for shape in "abcd"]),
-    decided={("views", "a"): Outcome("views", "a", "kept")},
-)
+FOUR = SimpleNamespace(totals=Counter(views=4), decided={("views", "a"): Outcome("views", "a", "kept")})
+NEWS = [
+    Outcome("views", "b", "made", seconds=2.0),
+    Outcome("views", "c", "blocked"),
+    {"node": "views", "shape": "", "done": 1, "total": 4, "loss": 0.123456},
+]
 
 
-def test_a_watch_counts_and_estimates(capsys):
-    watch = PlainWatch(FOUR, workers=2)
-    watch(Outcome("views", "b", "made", seconds=2.0))
-    watch(Outcome("views", "c", "blocked"))
-    assert watch.line("views") == "views: 1 made, 1 kept, 1 failed, 1 left, about 2 s to go"
-    assert capsys.readouterr().err == "", "not yet"
-    watch({"node": "views", "shape": "", "done": 1, "total": 4, "loss": 0.123456})
-    assert "25 %, loss 0.1235, about" in watch.line("views")
-    watch(Outcome("views", "d", "made", seconds=4.0))
-    assert capsys.readouterr().err == "views: 2 made, 1 kept, 1 failed\n"
+def test_a_tally_counts_and_estimates():
+    tally = Tally(FOUR.totals, workers=2)
+    for news in [*FOUR.decided.values(), *NEWS[:2]]:
+        assert tally.take(news) == "views"
+    assert tally.line("views") == "views: 1 made, 1 kept, 1 failed, 1 left, about 2 s to go"
+    tally.take(NEWS[2])
+    assert "25 %, loss 0.1235, about" in tally.line("views")
+    assert [*tally.table().columns[-1].cells] == ["25 %, loss 0.1235"]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_without_a_terminal_a_node_that_is_done_is_a_line(quiet, capsys):
+    with watched(FOUR, 2, quiet) as watch:
+        for news in NEWS:
+            watch(news)
+        assert capsys.readouterr().err == "", "not yet"
+        watch(Outcome("views", "d", "made", seconds=4.0))
+    assert capsys.readouterr().err == ("" if quiet else "views: 2 made, 1 kept, 1 failed\n")
 
 
 def test_live_text_has_only_numbers_worth_showing():

@@ -47,8 +47,8 @@ def test_the_shipped_table_is_of_all_stages_that_there_are():
 def test_training_grows_with_its_iterations(toy, monkeypatch):
     def seconds(iterations):
         params = {"iterations": iterations}
-        declared = SimpleNamespace(makes="codes")
-        task = SimpleNamespace(stage="codes", declared=declared, image={"params": params}, wires={})
+        stage = SimpleNamespace(name="codes", makes="codes")
+        task = SimpleNamespace(stage=stage, image={"params": params}, wires={})
         return estimating.cost_of(toy.plan(), task)[0]
 
     assert seconds(2000) == pytest.approx(2 * seconds(1000)) == pytest.approx(2000 * TABLE["codes"][0])
