@@ -1,4 +1,4 @@
-"""What people see: messages, the live table of a run, plain lines where there is no terminal."""
+"""What people see: messages, the live table of a run, plain lines where there is no terminal, a run's log."""
 
 import contextlib
 import importlib.util
@@ -8,7 +8,8 @@ import shlex
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,11 +18,15 @@ from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan
 from t3d.pipeline.runner import Watch
+from t3d.pipeline.runs import is_written, latest_log, outcome_of, read_log
 from t3d.pipeline.store import Failure
-from t3d.pipeline.task import Outcome
+from t3d.pipeline.task import Outcome, failures_of
 
 PLAIN_EVERY = 10.0
 """Seconds between plain progress lines of one node."""
+
+SLOWEST = 5
+"""Items of a log that are named as the slowest."""
 
 STATES = ("made", "kept", "failed")
 """What becomes of items, as it is shown."""
@@ -195,10 +200,45 @@ def invocation() -> str:
 
 def losses(failures: Collection[Failure], command: str) -> list[str]:
     """Lines about failures, by reason, and the commands that go on from there."""
-    lines = grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures)
+    lines = grouped((one.shape, str(one)) for one in failures)
     if any(one.kind != "data" for one in failures):
         lines.append(f"accidents are tried again by the same command: {command}")
     if any(one.kind == "data" for one in failures):
         retry = command if "--retry-failed" in command else f"{command} --retry-failed"
         lines.append(f"bad shapes are tried again when their files are mended; as they are: {retry}")
     return lines
+
+
+def follow(root: Path) -> None:
+    """Show the latest log of a category's store until no run writes it any more."""
+    path, going, terminal = latest_log(root), True, sys.stdout.isatty()
+    while going:
+        going = is_written(path)
+        if terminal:
+            click.clear()
+        click.echo("\n".join(picture(read_log(path), going)))
+        time.sleep(going * (1 if terminal else 10))
+
+
+def picture(log: Sequence[Mapping[str, Any]], going: bool) -> list[str]:
+    """Lines about a run: its command, counts by stage, the slowest items, failures by reason."""
+    start, last = log[0], log[-1]
+    outcomes = [outcome_of(line) for line in log if line["event"] == "item"]
+    tally = Tally(start["totals"])
+    tally.counts.update({(node, "kept"): count for node, count in start["kept"].items()})
+    for outcome in outcomes:
+        tally.take(outcome)
+    for line in log:
+        if line["event"] == "live" and tally.left(line["node"]):
+            tally.take({name: value for name, value in line.items() if name not in ("event", "run", "time")})
+    state = "going on" if going else last["how"] if last["event"] == "end" else "cut off"
+    took = duration(last["time"] - start["time"])
+    lines = [f"{start['command']}: {state}, {took}, {start['host']}:{start['folder']}"]
+    lines += [tally.line(node) for node in tally.totals]
+    made = sorted((one for one in outcomes if one.state == "made"), key=lambda one: -one.seconds)
+    slow = [f"{one.node} {one.shape} {duration(one.seconds)}, {size(one.memory)}" for one in made[:SLOWEST]]
+    if slow:
+        lines.append(f"slowest: {'; '.join(slow)}")
+    if state not in ("going on", "finished"):
+        lines.append(f"go on with: {start['command']}")
+    return [*lines, *losses(failures_of(outcomes), start["command"])]

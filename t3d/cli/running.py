@@ -4,23 +4,25 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any, get_args
 
 import click
 
 from t3d.cli.console import counted, duration, grouped, invocation, losses, say, size, watched
-from t3d.cli.estimating import estimate
 from t3d.cli.options import KINDS, Conduct, Settings, options_of, project_options, with_options
 from t3d.cli.project import PACKAGE, preset_values, project_of, read_config, settings_of, written
 from t3d.datasets.virtual import original
-from t3d.pipeline.graph import ItemId, Node
+from t3d.pipeline.graph import ItemId, Node, draw
 from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
 from t3d.pipeline.runs import run_log, write_run
+from t3d.pipeline.settings import read_toml
 from t3d.pipeline.stage import Stage, field_docs, stages_of
-from t3d.pipeline.store import Failure, bytes_of_artifact
-from t3d.pipeline.task import Outcome, State, failures_of
+from t3d.pipeline.store import Failure, bytes_of_artifact, read_manifest
+from t3d.pipeline.task import Outcome, State, Task, failures_of, leaves
 
 _SHARED = {"config", "sets", "files", *KINDS, *field_docs(Conduct)}
 """Parameters that a shared option sets already: no flag of their own."""
@@ -82,8 +84,6 @@ def _flag(parameter: str, stages: list[Stage], makers: int) -> Callable[..., Any
 
 def make_target(name: str, options: Mapping[str, Any]) -> None:
     """Plan, run, and say how it went; leaves through the exit status of design §2."""
-    from t3d.pipeline.drawing import draw
-
     started, settings = time.monotonic(), settings_of(options)
     given = {name: options[name] for name in field_docs(Conduct) if options[name] is not None}
     conduct = Conduct(**given)
@@ -159,9 +159,39 @@ def explain(planned: Plan) -> None:
 
 def _why_lost(outcome: Outcome) -> str:
     failure = outcome.failures[-1]
-    if outcome.state == "blocked":
-        return f"lost in {failure.stage}"
-    return f"{failure.kind} failure: {failure.reason}"
+    return f"lost in {failure.stage}" if outcome.state == "blocked" else str(failure)
+
+
+def estimate(planned: Plan, workers: int) -> None:
+    """Say per node how long and how large what is to be made will be, and in all."""
+    first = {task.id[0]: task for task in reversed(planned.todo)}
+    total_time = total_room = 0.0
+    for node, count in Counter(task.id[0] for task in planned.todo).items():
+        each, room, source = cost_of(planned, first[node])
+        time = each * count / (max(1, min(workers, count)) if first[node].shape else 1)
+        total_time, total_room = total_time + time, total_room + room * count
+        click.echo(f"{node}: {count} to make, {duration(time)}, {size(room * count)} ({source})")
+    click.echo(f"in all about {duration(total_time)} and {size(total_room)}, {max(1, workers)} at once")
+
+
+def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
+    """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose."""
+    folders = planned.project.store.root.glob(f"{task.stage.makes}/*/*/")
+    manifests = filter(None, map(read_manifest, folders))
+    found = [one for one in islice(manifests, 200) if one["made_from"]["stage"] == task.stage.name]
+    rounds = _rounds({"params": task.image["params"], "inputs": task.wires})
+    if found:
+        each = fmean(one["seconds"] / _rounds(one["made_from"]) for one in found)
+        room = fmean(sum(file["bytes"] for file in one["files"].values()) for one in found)
+        return each * rounds, room, f"{len(found)} measured here"
+    table = read_toml(Path(__file__).with_name("costs.toml"))
+    each, room = table.get(task.stage.name, (0.0, 0.0))
+    return each * rounds, 1e6 * room, "as preset tiny on 2 cores" if each else "not known"
+
+
+def _rounds(made: Mapping[str, Any]) -> int:
+    """What the time of one artifact grows with: its iterations, or the surfaces that are measured against."""
+    return made["params"].get("iterations") or len(leaves(made["inputs"].get("surface", {}))) or 1
 
 
 def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], most: int | None) -> int:

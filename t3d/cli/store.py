@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from t3d.cli.console import grouped, say, size
+from t3d.cli.console import follow, grouped, say, size
 from t3d.cli.options import Settings, project_options
 from t3d.cli.project import project_of, settings_of
 from t3d.cli.running import explain
-from t3d.cli.watching import follow
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runs import latest_run, named
@@ -62,8 +61,7 @@ def _verdict(made: Plan, id_: tuple[str, str]) -> str:
         return f"to be made: {reason(made, made.tasks[id_])}"
     if outcome.there:
         return "kept: same inputs, parameters and version"
-    last = outcome.failures[-1]
-    return f"not made: {last.stage}: {last.kind} failure: {last.reason}"
+    return f"not made: {outcome.failures[-1]}"
 
 
 @click.command()

@@ -11,16 +11,13 @@ from typing import Any, Literal
 from t3d.errors import UsageError
 from t3d.pipeline.stage import Stage
 
-Values = Mapping[str, Mapping[str, Any]]
-"""Parameter values by stage and name, as written by the user."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Values from one place; later layers win. `where` names the place in errors."""
+    """Values by stage and parameter from one place, which `where` names in errors; later layers win."""
 
     where: str
-    values: Values
+    values: Mapping[str, Mapping[str, Any]]
 
 
 def resolve(stages: Mapping[str, Stage], layers: Iterable[Layer]) -> dict[str, Any]:

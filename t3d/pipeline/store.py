@@ -38,6 +38,9 @@ class Failure:
     reason: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.kind} failure: {self.reason}"
+
     def record(self) -> dict[str, str]:
         """What stages and reports see of it."""
         return {"shape": self.shape, "stage": self.stage, "kind": self.kind, "reason": self.reason}

@@ -1,11 +1,22 @@
 """Counts, times and lines that people read."""
 
+import json
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
-from t3d.cli.console import Tally, duration, grouped, live_text, losses, size, watched
+from t3d.cli.console import (
+    Tally,
+    duration,
+    follow,
+    grouped,
+    live_text,
+    losses,
+    picture,
+    size,
+    watched,
+)
 from t3d.pipeline.store import Failure
 from t3d.pipeline.task import Outcome
 
@@ -71,3 +82,34 @@ def test_failures_end_with_the_commands_that_go_on():
     assert lines("data", "t3d run")[-1].endswith("as they are: t3d run --retry-failed")
     assert lines("data", "t3d run --retry-failed")[-1].endswith("as they are: t3d run --retry-failed")
     assert not losses([], "t3d run")
+
+
+START = {"event": "start", "run": "r", "time": 100.0, "command": "t3d run --category sofa", "folder": "/home",
+         "host": "box", "totals": {"mesh": 4, "sdf": 3}, "kept": {"mesh": 1}}  # fmt: skip
+ITEM = {"event": "item", "run": "r", "time": 130.0, "stage": "mesh", "memory": 2e9, "host": "box"}
+MADE = {**ITEM, "shape": "a", "state": "made", "seconds": 12.5, "path": "mesh/a/v1-0"}
+WHY = {"shape": "b", "stage": "mesh", "kind": "timeout", "reason": "took longer than 5 s"}
+LOST = {**ITEM, "shape": "b", "state": "failed", "seconds": 5.0, "failures": [WHY]}
+LIVE = {"event": "live", "run": "r", "time": 131.0, "node": "sdf", "shape": "a", "done": 1, "total": 4}
+
+
+def test_a_picture_of_a_run():
+    assert picture([START, MADE, LOST, LIVE], going=True) == [
+        "t3d run --category sofa: going on, 31 s, box:/home",
+        "mesh: 1 made, 1 kept, 1 failed, 1 left, about 18 s to go",
+        "sdf: 0 made, 0 kept, 0 failed, 3 left, 25 %",
+        "slowest: mesh a 12 s, 2 GB",
+        "mesh: timeout failure: took longer than 5 s: 1 (b)",
+        "accidents are tried again by the same command: t3d run --category sofa",
+    ]
+    assert "go on with: t3d run --category sofa" in picture([START, MADE], going=False)
+    end = {"event": "end", "run": "r", "time": 140.0, "how": "finished"}
+    assert picture([START, MADE, end], going=False)[0].endswith(": finished, 40 s, box:/home")
+
+
+def test_a_log_that_nobody_writes_is_shown_once(tmp_path, capsys):
+    (tmp_path / "runs").mkdir()
+    lines = "\n".join(map(json.dumps, [START, MADE]))
+    (tmp_path / "runs" / "tiny-0.jsonl").write_text(lines)
+    follow(tmp_path)
+    assert capsys.readouterr().out.startswith("t3d run --category sofa: cut off, 30 s")
