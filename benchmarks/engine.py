@@ -70,9 +70,9 @@ def _full_store(folder: Path) -> list[str]:
 
 
 def _stand_in(task: Task, outcomes: dict, made: Plan) -> Outcome:
-    store, item = Store(task.root), Item(task, outcomes)
+    store, item = task.store, Item(task, outcomes)
     with store.draft() as draft:
-        for name in FILES.get(task.stage, [*task.declared.files]):
+        for name in FILES.get(task.stage.name, [*task.stage.files]):
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_text(f"{task.id}")
         manifest = store.publish(draft, item.place, {"key": item.place.key, "made_from": item.image})
@@ -108,7 +108,7 @@ def _toy(folder: Path, shapes: int) -> Plan:
         if not (folder / shape).exists():
             (folder / shape).write_text(f"a {shape}")
     graph = Graph(stages, (), catalogue.roles)
-    project = Project("toy", graph, resolve(stages, []), catalogue, folder / "work")
+    project = Project(graph, resolve(stages, []), catalogue, Store(folder / "work" / "numbers"))
     return plan(project, graph.targets("lengths"))
 
 

@@ -1,5 +1,6 @@
-"""What people see: messages, the live table of a run, plain lines where there is no terminal."""
+"""What people see: messages, the live table of a run, plain lines where there is no terminal, a run's log."""
 
+import contextlib
 import importlib.util
 import logging
 import re
@@ -7,19 +8,25 @@ import shlex
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
 from t3d.datasets.virtual import original
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan
+from t3d.pipeline.runner import Watch
+from t3d.pipeline.runs import is_written, latest_log, outcome_of, read_log
 from t3d.pipeline.store import Failure
-from t3d.pipeline.task import Outcome
+from t3d.pipeline.task import Outcome, failures_of
 
 PLAIN_EVERY = 10.0
 """Seconds between plain progress lines of one node."""
+
+SLOWEST = 5
+"""Items of a log that are named as the slowest."""
 
 STATES = ("made", "kept", "failed")
 """What becomes of items, as it is shown."""
@@ -84,57 +91,8 @@ class Tally:
         parts += [self.live[node]] if node in self.live else []
         return f"{node}: {', '.join(parts)}" + (f", about {self.eta(node)} to go" if self.eta(node) else "")
 
-
-class Watch(Tally):
-    """Counts while a run goes on; shows nothing."""
-
-    def __init__(self, plan: Plan, workers: int = 1) -> None:
-        super().__init__(Counter(node for node, _ in {**plan.tasks, **plan.decided}), workers)
-        for outcome in plan.decided.values():
-            self.take(outcome)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        self.take(news)
-
-
-class PlainWatch(Watch):
-    """Watches a run without a terminal: a line per node now and then, and one when a node is done."""
-
-    def __init__(self, plan: Plan, workers: int) -> None:
-        super().__init__(plan, workers)
-        self._said = dict.fromkeys(self.totals, time.monotonic())
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        node = self.take(news)
-        if not self.left(node) or time.monotonic() - self._said[node] > PLAIN_EVERY:
-            self._said[node] = time.monotonic()
-            say(self.line(node))
-
-
-class LiveWatch(Watch):
-    """Watches a run on a terminal: one table that keeps up."""
-
-    def __init__(self, plan: Plan, workers: int) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        super().__init__(plan, workers)
-        self._live = Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=self._table)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def _table(self) -> Any:
+    def table(self) -> Any:
+        """All nodes, for a terminal."""
         from rich.table import Table
 
         table = Table(box=None, header_style="bold", pad_edge=False)
@@ -150,12 +108,30 @@ class LiveWatch(Watch):
         return table
 
 
-def watch_of(plan: Plan, workers: int, quiet: bool) -> Watch:
-    """The watch that suits where standard error goes."""
+@contextlib.contextmanager
+def watched(plan: Plan, workers: int, quiet: bool) -> Iterator[Watch]:
+    """Shows what it is told of a run: a table that keeps up; without a terminal, lines now and then."""
+    tally = Tally(plan.totals, workers)
+    for outcome in plan.decided.values():
+        tally.take(outcome)
+    said = dict.fromkeys(tally.totals, time.monotonic())
+
+    def tell(news: Outcome | Mapping[str, Any]) -> None:
+        node = tally.take(news)
+        if not tally.left(node) or time.monotonic() - said[node] > PLAIN_EVERY:
+            said[node] = time.monotonic()
+            say(tally.line(node))
+
     if quiet:
-        return Watch(plan)
-    live = sys.stderr.isatty() and importlib.util.find_spec("rich")  # training alone goes without
-    return LiveWatch(plan, workers) if live else PlainWatch(plan, workers)
+        yield tally.take
+    elif sys.stderr.isatty() and importlib.util.find_spec("rich"):  # training alone goes without
+        from rich.console import Console
+        from rich.live import Live
+
+        with Live(console=Console(stderr=True), refresh_per_second=4, get_renderable=tally.table):
+            yield tally.take
+    else:
+        yield tell
 
 
 def live_text(figures: Mapping[str, Any]) -> str:
@@ -224,10 +200,45 @@ def invocation() -> str:
 
 def losses(failures: Collection[Failure], command: str) -> list[str]:
     """Lines about failures, by reason, and the commands that go on from there."""
-    lines = grouped((one.shape, f"{one.stage}: {one.kind} failure: {one.reason}") for one in failures)
+    lines = grouped((one.shape, str(one)) for one in failures)
     if any(one.kind != "data" for one in failures):
         lines.append(f"accidents are tried again by the same command: {command}")
     if any(one.kind == "data" for one in failures):
         retry = command if "--retry-failed" in command else f"{command} --retry-failed"
         lines.append(f"bad shapes are tried again when their files are mended; as they are: {retry}")
     return lines
+
+
+def follow(root: Path) -> None:
+    """Show the latest log of a category's store until no run writes it any more."""
+    path, going, terminal = latest_log(root), True, sys.stdout.isatty()
+    while going:
+        going = is_written(path)
+        if terminal:
+            click.clear()
+        click.echo("\n".join(picture(read_log(path), going)))
+        time.sleep(going * (1 if terminal else 10))
+
+
+def picture(log: Sequence[Mapping[str, Any]], going: bool) -> list[str]:
+    """Lines about a run: its command, counts by stage, the slowest items, failures by reason."""
+    start, last = log[0], log[-1]
+    outcomes = [outcome_of(line) for line in log if line["event"] == "item"]
+    tally = Tally(start["totals"])
+    tally.counts.update({(node, "kept"): count for node, count in start["kept"].items()})
+    for outcome in outcomes:
+        tally.take(outcome)
+    for line in log:
+        if line["event"] == "live" and tally.left(line["node"]):
+            tally.take({name: value for name, value in line.items() if name not in ("event", "run", "time")})
+    state = "going on" if going else last["how"] if last["event"] == "end" else "cut off"
+    took = duration(last["time"] - start["time"])
+    lines = [f"{start['command']}: {state}, {took}, {start['host']}:{start['folder']}"]
+    lines += [tally.line(node) for node in tally.totals]
+    made = sorted((one for one in outcomes if one.state == "made"), key=lambda one: -one.seconds)
+    slow = [f"{one.node} {one.shape} {duration(one.seconds)}, {size(one.memory)}" for one in made[:SLOWEST]]
+    if slow:
+        lines.append(f"slowest: {'; '.join(slow)}")
+    if state not in ("going on", "finished"):
+        lines.append(f"go on with: {start['command']}")
+    return [*lines, *losses(failures_of(outcomes), start["command"])]

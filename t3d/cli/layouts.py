@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from t3d.cli.console import bytes_of, say
-from t3d.cli.project import project_options, settings_of
+from t3d.cli.options import project_options
+from t3d.cli.project import settings_of
 from t3d.cli.store import planned, root_of
 from t3d.errors import UsageError
 from t3d.pipeline.plan import plan

@@ -22,8 +22,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, lines in SECTIONS.items():
             with formatter.section(section):
-                known = [(name, line) for name, (line, _) in lines.items() if name in self.commands]
-                formatter.write_dl(known)
+                formatter.write_dl([(name, line) for name, (line, _) in lines.items()])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

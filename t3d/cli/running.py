@@ -4,54 +4,28 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields as dataclass_fields
+from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any, get_args
 
 import click
 
-from t3d.cli.console import counted, duration, grouped, invocation, losses, say, size, watch_of
-from t3d.cli.estimating import estimate
-from t3d.cli.project import (
-    KINDS,
-    PACKAGE,
-    Settings,
-    preset_values,
-    project_of,
-    project_options,
-    read_config,
-    settings_of,
-)
+from t3d.cli.console import counted, duration, grouped, invocation, losses, say, size, watched
+from t3d.cli.options import KINDS, Conduct, Settings, options_of, project_options, with_options
+from t3d.cli.project import PACKAGE, preset_values, project_of, read_config, settings_of, written
 from t3d.datasets.virtual import original
-from t3d.pipeline.graph import ItemId, Node
+from t3d.pipeline.graph import ItemId, Node, draw
 from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runner import Execution, cores, run
-from t3d.pipeline.runs import RunLog, write_run
+from t3d.pipeline.runs import run_log, write_run
+from t3d.pipeline.settings import read_toml
 from t3d.pipeline.stage import Stage, field_docs, stages_of
-from t3d.pipeline.store import Failure, read_manifest
-from t3d.pipeline.task import Outcome, State, failures_of
+from t3d.pipeline.store import Failure, bytes_of_artifact, read_manifest
+from t3d.pipeline.task import Outcome, State, Task, failures_of, leaves
 
-_RUN_OPTIONS = (
-    click.option(
-        "--workers", type=click.IntRange(0), help="How many at once; 0: in this process, as with a pack."
-    ),
-    click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler."),
-    click.option(
-        "--memory",
-        type=float,
-        metavar="GB",
-        help="Most memory one shape may use. [default: 90 % of the machine's]",
-    ),
-    click.option(
-        "--max-failures", type=click.IntRange(0), help="More lost shapes: status 1. [default: 10 % of train]"
-    ),
-    click.option("--dry-run", is_flag=True, help="Say what would run, and why; run nothing."),
-    click.option("--estimate", is_flag=True, help="Say about how long and how large; run nothing."),
-    click.option("--graph", metavar="FILE.svg", help="Draw the stages and stop."),
-    click.option("--force", is_flag=True, help="Make the command's own artifacts anew."),
-    click.option("--quiet", is_flag=True, help="No progress."),
-    click.option("--json", "as_json", is_flag=True, help="One machine-readable last line."),
-)
+_SHARED = {"config", "sets", "files", *KINDS, *field_docs(Conduct)}
+"""Parameters that a shared option sets already: no flag of their own."""
 
 
 def stage_commands() -> list[click.Command]:
@@ -59,62 +33,47 @@ def stage_commands() -> list[click.Command]:
     stages = stages_of(PACKAGE).values()
     shown = dict.fromkeys(stage.command for stage in stages if stage.command)
     hidden = {name for stage in stages for name in (stage.name, stage.makes)} - shown.keys()
+    commands = [_command(name, name) for name in shown]
+    commands += [_command(name, name, hidden=True) for name in hidden]
     whole = _command("run", "report")
     whole.help = "Make everything up to the report."
-    return [
-        *(_command(name, name) for name in shown),
-        *(_command(name, name, True) for name in hidden),
-        whole,
-    ]
+    return [*commands, whole]
 
 
 def _command(name: str, target: str, hidden: bool = False) -> click.Command:
     stages = stages_of(PACKAGE).values()
-    makers = [one for one in stages if name == one.command]
-    makers = makers or [one for one in stages if target in (one.name, one.makes)]
-    own = _own_parameters(makers)
+    makers = [one for one in stages if one.command == name] or [one for one in stages if target in one.names]
+    own = {name: stages for name, stages in _parameters(makers).items() if name not in _SHARED}
 
     def callback(**options: Any) -> None:
         given = {parameter: options.pop(f"own_{parameter}") for parameter in own}
         values = {parameter: value for parameter, value in given.items() if value is not None}
         make_target(target, {**options, "values": {target: values} if values else {}})
 
-    command: Callable[..., Any] = callback
-    for option in reversed(_RUN_OPTIONS):
-        command = option(command)
-    command = project_options(command)
-    for parameter, having in reversed(own.items()):
-        command = _parameter_option(parameter, having, len(makers))(command)
+    flags = [_flag(name, having, len(makers)) for name, having in own.items()]
+    command = with_options(project_options(with_options(callback, *options_of(Conduct))), *flags)
     epilog = "Parameters of other stages: --set STAGE.NAME=VALUE, listed by `t3d STAGE --help`."
     summary = "\n\n".join(dict.fromkeys(stage.summary for stage in makers))
     return click.command(name, help=summary, hidden=hidden, epilog=epilog)(command)
 
 
-_RUN_NAMES = (
-    "config sets workers scheduler memory max_failures dry_run estimate graph force quiet as_json files"
-)
-_SHARED = {*_RUN_NAMES.split(), *KINDS}
-"""Parameters that a shared option sets already: no flag of their own."""
-
-
-def _own_parameters(makers: list[Stage]) -> dict[str, list[Stage]]:
-    """Parameters that get a flag, and the stages that have them."""
-    own: dict[str, list[Stage]] = {}
+def _parameters(makers: list[Stage]) -> dict[str, list[Stage]]:
+    """Every parameter, and the stages that have it."""
+    found: dict[str, list[Stage]] = {}
     for stage in makers:
-        for field in dataclass_fields(stage.params):
-            if field.name not in _SHARED:
-                own.setdefault(field.name, []).append(stage)
-    return own
+        for name in field_docs(stage.params):
+            found.setdefault(name, []).append(stage)
+    return found
 
 
-def _parameter_option(parameter: str, stages: list[Stage], makers: int) -> Callable[..., Any]:
+def _flag(parameter: str, stages: list[Stage], makers: int) -> Callable[..., Any]:
     """An option for a parameter, for all stages of the command that have it, which its text names if they
     are some of several: its docstring, with the default of the preset `tiny`.
     """
     texts: dict[str, list[str]] = {}
     for stage in stages:
-        published = _text(getattr(stage.params, parameter))
-        shown = _text(preset_values("tiny").get(stage.name, {}).get(parameter, published))
+        published = written(getattr(stage.params, parameter))
+        shown = written(preset_values("tiny").get(stage.name, {}).get(parameter, published))
         note = f"[default: {shown}]" if shown == published else f"[tiny: {shown}; published: {published}]"
         texts.setdefault(f"{field_docs(stage.params)[parameter]} {note}", []).append(stage.name)
     named = len(texts) > 1 or len(stages) < makers
@@ -123,42 +82,35 @@ def _parameter_option(parameter: str, stages: list[Stage], makers: int) -> Calla
     return click.option(*names, metavar="VALUE", help=" ".join(lines))
 
 
-def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-
 def make_target(name: str, options: Mapping[str, Any]) -> None:
     """Plan, run, and say how it went; leaves through the exit status of design §2."""
-    from t3d.pipeline.drawing import draw
-
-    started = time.monotonic()
-    settings = settings_of(options)
+    started, settings = time.monotonic(), settings_of(options)
+    given = {name: options[name] for name in field_docs(Conduct) if options[name] is not None}
+    conduct = Conduct(**given)
     if not settings.data:
         say(f"no data set named (--data): using procedural {settings.category} shapes, made by t3d itself")
     project = project_of(settings)
     targets = project.graph.targets(name)
-    if options["graph"]:
-        draw(project.graph, targets, Path(options["graph"]))
-        say(options["graph"])
-        return
-    if options["force"] and not (options["dry_run"] or options["estimate"]):
-        _remove(plan(project, targets), targets)
+    if conduct.graph:
+        draw(project.graph, targets, Path(conduct.graph))
+        return say(conduct.graph)
     planned = plan(project, targets)
-    if options["dry_run"]:
-        explain(planned)
-        return
-    execution = execution_of(options, 0 if Path(settings.data or "").is_file() else cores())
-    if options["estimate"]:
-        estimate(planned, execution.workers)
-        return
-    outcomes = _watched(planned, execution, settings, options["quiet"])
+    if conduct.force and not (conduct.dry_run or conduct.estimate):
+        _remove(planned)
+        planned = plan(project, targets)
+    if conduct.dry_run:
+        return explain(planned)
+    execution = execution_of(conduct, options, 0 if Path(settings.data or "").is_file() else cores())
+    if conduct.estimate:
+        return estimate(planned, execution.workers)
+    outcomes = _watched(planned, execution, settings, conduct.quiet)
     path = write_run(planned, outcomes, settings.record())
-    status = summarise(planned, outcomes, targets, options["max_failures"])
+    status = summarise(planned, outcomes, conduct.max_failures)
     seconds = time.monotonic() - started
-    if not options["quiet"]:
+    if not conduct.quiet:
         count = sum(one.state == "made" for one in outcomes.values())
         say(f"{count} made in {duration(seconds)}; run file {path}")
-    if options["as_json"]:
+    if conduct.json:
         told = {"status": status, "seconds": round(seconds, 2), "run": str(path)}
         click.echo(json.dumps(_machine_readable(outcomes, targets) | told))
     raise SystemExit(status)
@@ -169,22 +121,22 @@ def _watched(planned: Plan, execution: Execution, settings: Settings, quiet: boo
     if not planned.todo:
         return dict(planned.decided)
     with (
-        watch_of(planned, execution.workers, quiet) as watch,
-        RunLog(planned, settings.record(), invocation(), watch) as log,
+        watched(planned, execution.workers, quiet) as watch,
+        run_log(planned, settings.record(), invocation(), watch) as log,
     ):
         return run(planned, execution, log)
 
 
-def execution_of(options: Mapping[str, Any], usual: int) -> Execution:
+def execution_of(conduct: Conduct, options: Mapping[str, Any], usual: int) -> Execution:
     """Where the plan runs; `usual`: how many workers unless told otherwise."""
-    workers = options["workers"]
-    memory = int(options["memory"] * 1e9) if options["memory"] else None
-    table = read_config(options)[1].get("cluster") if workers is None and not options["scheduler"] else None
-    return Execution(usual if workers is None else workers, options["scheduler"], memory, table)
+    memory = int(conduct.memory * 1e9) or None
+    if conduct.workers is None and not conduct.scheduler:
+        return Execution(usual, None, memory, read_config(options)[1].get("cluster"))
+    return Execution(usual if conduct.workers is None else conduct.workers, conduct.scheduler, memory)
 
 
-def _remove(planned: Plan, targets: list[Node]) -> None:
-    for outcome in planned.outcomes(targets):
+def _remove(planned: Plan) -> None:
+    for outcome in planned.outcomes(planned.targets):
         if outcome.place:
             planned.project.store.remove(planned.project.store.path(outcome.place))
 
@@ -207,17 +159,47 @@ def explain(planned: Plan) -> None:
 
 def _why_lost(outcome: Outcome) -> str:
     failure = outcome.failures[-1]
-    if outcome.state == "blocked":
-        return f"lost in {failure.stage}"
-    return f"{failure.kind} failure: {failure.reason}"
+    return f"lost in {failure.stage}" if outcome.state == "blocked" else str(failure)
 
 
-def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], targets: list[Node], most: int | None) -> int:
+def estimate(planned: Plan, workers: int) -> None:
+    """Say per node how long and how large what is to be made will be, and in all."""
+    first = {task.id[0]: task for task in reversed(planned.todo)}
+    total_time = total_room = 0.0
+    for node, count in Counter(task.id[0] for task in planned.todo).items():
+        each, room, source = cost_of(planned, first[node])
+        time = each * count / (max(1, min(workers, count)) if first[node].shape else 1)
+        total_time, total_room = total_time + time, total_room + room * count
+        click.echo(f"{node}: {count} to make, {duration(time)}, {size(room * count)} ({source})")
+    click.echo(f"in all about {duration(total_time)} and {size(total_room)}, {max(1, workers)} at once")
+
+
+def cost_of(planned: Plan, task: Task) -> tuple[float, float, str]:
+    """Mean seconds and bytes of one artifact, by this store (200 manifests) or the shipped table; whose."""
+    folders = planned.project.store.root.glob(f"{task.stage.makes}/*/*/")
+    manifests = filter(None, map(read_manifest, folders))
+    found = [one for one in islice(manifests, 200) if one["made_from"]["stage"] == task.stage.name]
+    rounds = _rounds({"params": task.image["params"], "inputs": task.wires})
+    if found:
+        each = fmean(one["seconds"] / _rounds(one["made_from"]) for one in found)
+        room = fmean(sum(file["bytes"] for file in one["files"].values()) for one in found)
+        return each * rounds, room, f"{len(found)} measured here"
+    table = read_toml(Path(__file__).with_name("costs.toml"))
+    each, room = table.get(task.stage.name, (0.0, 0.0))
+    return each * rounds, 1e6 * room, "as preset tiny on 2 cores" if each else "not known"
+
+
+def _rounds(made: Mapping[str, Any]) -> int:
+    """What the time of one artifact grows with: its iterations, or the surfaces that are measured against."""
+    return made["params"].get("iterations") or len(leaves(made["inputs"].get("surface", {}))) or 1
+
+
+def summarise(planned: Plan, outcomes: Mapping[Any, Outcome], most: int | None) -> int:
     """Print failures by reason and what was made; the exit status."""
     failures = failures_of(outcomes.values())
     for line in losses(failures, invocation()):
         say(line)
-    names = {node.name for node in targets}
+    names = {node.name for node in planned.targets}
     for outcome in outcomes.values():
         if outcome.node in names and outcome.there and not outcome.shape:
             _show(Path(outcome.path))
@@ -242,12 +224,10 @@ def exit_status(
 
 
 def _show(folder: Path) -> None:
-    manifest = read_manifest(folder) or {"files": {}}
-    total = sum(one["bytes"] for one in manifest["files"].values())
     page, table = folder / "report.html", folder / "table.md"
     if table.exists():
         click.echo(table.read_text(encoding="utf-8"))
-    say(f"{page if page.exists() else folder} ({size(total)})")
+    say(f"{page if page.exists() else folder} ({size(bytes_of_artifact(folder))})")
 
 
 def _machine_readable(outcomes: Mapping[Any, Outcome], targets: list[Node]) -> dict[str, Any]:

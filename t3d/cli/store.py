@@ -1,20 +1,20 @@
 """Commands that look at the store: status, why, path, verify, clean."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from t3d.cli.console import grouped, say, size
-from t3d.cli.project import Settings, project_of, project_options, settings_of
+from t3d.cli.console import follow, grouped, say, size
+from t3d.cli.options import Settings, project_options
+from t3d.cli.project import project_of, settings_of
 from t3d.cli.running import explain
-from t3d.cli.watching import follow
 from t3d.errors import UsageError
 from t3d.pipeline.plan import Plan, plan, reason
 from t3d.pipeline.runs import latest_run, named
-from t3d.pipeline.store import Store, damage, read_manifest, shape_of
+from t3d.pipeline.store import Store, bytes_of_artifact, damage, shape_of
 
 
 def planned(options: Mapping[str, Any], target: str) -> Plan:
@@ -61,8 +61,7 @@ def _verdict(made: Plan, id_: tuple[str, str]) -> str:
         return f"to be made: {reason(made, made.tasks[id_])}"
     if outcome.there:
         return "kept: same inputs, parameters and version"
-    last = outcome.failures[-1]
-    return f"not made: {last.stage}: {last.kind} failure: {last.reason}"
+    return f"not made: {outcome.failures[-1]}"
 
 
 @click.command()
@@ -85,9 +84,9 @@ def path(stage: str, shape: str | None, **options: Any) -> None:
 @project_options
 def verify(remove: bool, **options: Any) -> None:
     """Read every file of the store back and compare it with its manifest."""
-    store, checked, bad = _store(options), 0, 0
-    for folder in _artifacts(store.root):
-        checked += 1
+    store, bad = _store(options), 0
+    folders = store.artifacts()
+    for folder in folders:
         faults = damage(folder)
         if faults:
             bad += 1
@@ -95,7 +94,7 @@ def verify(remove: bool, **options: Any) -> None:
             if remove:
                 store.remove(folder)
     then = "removed" if remove else "remove them with `t3d verify --remove`, then run again"
-    say(f"{checked} artifacts read, {bad} damaged" + (f": {then}" if bad else ""))
+    say(f"{len(folders)} artifacts read, {bad} damaged" + (f": {then}" if bad else ""))
     raise SystemExit(1 if bad and not remove else 0)
 
 
@@ -107,21 +106,17 @@ def clean(yes: bool, everything: bool, **options: Any) -> None:
     """Remove artifacts that no run file or log names, and what dead runs left behind."""
     store = _store(options)
     used = set() if everything else named(store.root)
-    found = [one for one in _artifacts(store.root) if one.relative_to(store.root).as_posix() not in used]
-    total = sum(
-        one["bytes"] for folder in found for one in (read_manifest(folder) or {"files": {}})["files"].values()
-    )
-    by_stage = grouped((shape_of(folder.parent.name), folder.parent.parent.name) for folder in found)
-    for line in by_stage:
+    found = [one for one in store.artifacts() if one.relative_to(store.root).as_posix() not in used]
+    total = size(sum(map(bytes_of_artifact, found)))
+    for line in grouped((shape_of(folder.parent.name), folder.parent.parent.name) for folder in found):
         say(line)
-    verb = "removed" if yes else "would be removed; --yes does it"
     if yes:
         store.sweep()
         for folder in found:
             store.remove(folder)
         if everything:
             shutil.rmtree(store.root, ignore_errors=True)
-    say(f"{len(found)} artifacts, {size(total)}: {verb}")
+    say(f"{len(found)} artifacts, {total}: {'removed' if yes else 'would be removed; --yes does it'}")
 
 
 def root_of(settings: Settings) -> Path:
@@ -136,8 +131,3 @@ def _store(options: Mapping[str, Any]) -> Store:
     if not root.is_dir():
         raise UsageError(f"{root}: no store here; name it with --work and --category")
     return Store(root)
-
-
-def _artifacts(root: Path) -> Iterator[Path]:
-    """Every folder of an artifact, those without a manifest too."""
-    yield from sorted(root.glob("[!.]*/*/*/"))

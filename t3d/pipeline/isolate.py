@@ -1,7 +1,7 @@
-"""A child process that makes one item after another, and is killed when one of them goes wrong.
+"""A child process that does one piece of work after another, and is killed when one of them goes wrong.
 
-One pipe carries the task in, live figures and the outcome out. A child that crashes, hangs or eats the
-memory costs its own item only: the next item starts a new child.
+One pipe carries the work in, live figures and the result out. A child that crashes, hangs or eats the
+memory costs its own work only: the next gets a new child.
 """
 
 import contextlib
@@ -12,11 +12,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from typing import Any
 
 from t3d.pipeline.machine import memory, sacrifice
-from t3d.pipeline.store import Kind
-from t3d.pipeline.task import Item, Known, Outcome, Report, Task
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 """By which libraries learn how many threads they may use; read when they are loaded."""
@@ -24,54 +24,58 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 MOST_OF_MEMORY = 0.9
 """Share of the machine's memory that one child may use where no limit is named."""
 
+Report = Callable[[Mapping[str, Any]], object]
+"""Told of live figures."""
+
+Work = Callable[[int, Report], Any]
+"""What a child does, with its share of threads; it goes through the pipe, so it can be pickled."""
+
 Limits = tuple[float | None, int | None]
-"""Seconds that an item may take, and bytes of memory; None: no limit of time, `MOST_OF_MEMORY`."""
+"""Seconds that a piece of work may take, and bytes of memory; None: no limit of time, `MOST_OF_MEMORY`."""
 
 STOPPING = threading.Event()
 """Set when the run is being given up: children killed from then on failed nobody."""
 
 
 class StoppedError(Exception):
-    """The run was given up while the item was being made."""
+    """The run was given up while the work was being done."""
+
+
+class LostError(Exception):
+    """The child was lost at work; its arguments are the kind of failure and the reason."""
 
 
 class Child:
-    """One child process with its share of threads; use it from one thread."""
+    """One child process with its share of threads, and more environment variables; for use by one thread."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, variables: Mapping[str, str] | None = None) -> None:
         self.threads = threads
         ours, theirs = socket.socketpair()
         command = f"from t3d.pipeline.isolate import serve; serve({theirs.fileno()}, {os.getpid()})"
         caps = dict.fromkeys(THREAD_VARIABLES, str(threads))
-        paths = os.pathsep.join(path for path in sys.path if path)
-        environment = {**os.environ, **caps, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": paths}
+        paths = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = {**os.environ, **caps, **paths, **(variables or {})}
         with theirs:  # a plain subprocess: Dask's own workers may not start multiprocessing children
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-c", command], env=environment, pass_fds=[theirs.fileno()]
             )
         self._pipe: Connection = Connection(ours.detach())
         _CHILDREN.add(self)
 
-    @property
-    def pid(self) -> int:
-        """Its number as a process."""
-        return self._process.pid
+    def start(self, work: Work) -> None:
+        """Have it begin."""
+        self._pipe.send(work)
 
-    @property
-    def alive(self) -> bool:
-        """Whether it can take another task."""
-        return self._process.poll() is None and not self._pipe.closed
+    def run(self, work: Work, limits: Limits, report: Report) -> Any:
+        """What comes of the work.
 
-    def run(self, task: Task, outcomes: Known, limits: Limits, report: Report) -> Outcome:
-        """The outcome of one task, within limits of (seconds, bytes of memory); None: no limit.
-
-        Raises StoppedError when the run is given up meanwhile.
+        Raises LostError when the child dies of it or passes a limit, StoppedError when the run is given up.
         """
         if STOPPING.is_set():  # given up before it began: nobody would wait for it
             raise StoppedError
-        guard = _Guard(self, limits)
+        guard = _Guard(self.process, limits)
         try:
-            self._pipe.send((task, outcomes))
+            self.start(work)
             while True:
                 finished, value = self._pipe.recv()
                 if finished:
@@ -82,39 +86,34 @@ class Child:
             self.kill()
             if STOPPING.is_set():
                 raise StoppedError from None
-            kind, reason = guard.verdict or ("killed", self._last_words())
-            return Item(task, outcomes).record_failure(kind, reason)
+            raise guard.verdict or LostError("killed", _last_words(self.process.returncode)) from None
         finally:
             guard.end()
 
-    def end(self) -> None:
-        """End the process at once, from any thread: its own thread then finds the pipe closed."""
-        self._process.kill()
-        self._process.wait()
-
     def kill(self) -> None:
         """End the process and let go of it; only for the thread that uses it."""
-        self.end()
+        self.process.kill()
+        self.process.wait()
         self._pipe.close()
         _CHILDREN.discard(self)
 
-    def _last_words(self) -> str:
-        code = self._process.returncode
-        if code < 0:
-            return f"the process was ended by {signal.Signals(-code).name}"
-        return f"the process ended with status {code}"
+
+def _last_words(code: int) -> str:
+    if code < 0:
+        return f"the process was ended by {signal.Signals(-code).name}"
+    return f"the process ended with status {code}"
 
 
 class _Guard:
-    """Ends a child that passes a limit: from a thread of its own, as a stopped child may block the pipe.
+    """Kills a process that passes a limit: from a thread of its own, as a stopped child may block the pipe.
 
     Time in which this process itself was stopped, or asleep, is given back.
     """
 
-    def __init__(self, child: Child, limits: Limits) -> None:
-        self.verdict: tuple[Kind, str] | None = None
+    def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
+        self.verdict: LostError | None = None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, args=(child, *limits), daemon=True)
+        self._thread = threading.Thread(target=self._watch, args=(process, *limits), daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -122,18 +121,19 @@ class _Guard:
         self._over.set()
         self._thread.join()
 
-    def _watch(self, child: Child, longest: float | None, most: int | None) -> None:
+    def _watch(self, process: subprocess.Popen[bytes], longest: float | None, most: int | None) -> None:
         most = most or int(MOST_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
         seconds, before = 0.0, time.monotonic()
-        while not (self.verdict or self._over.wait(0.2)):
+        while not self._over.wait(0.2):
             now = time.monotonic()
             seconds, before = seconds + min(now - before, 1.0), now
             if longest is not None and seconds > longest:
-                self.verdict = "timeout", f"took longer than {longest:g} s"
-            elif memory(child.pid)[0] > most:
-                self.verdict = "killed", f"used more than {most / 2**30:.1f} GiB of memory"
-        if self.verdict:
-            child.end()
+                self.verdict = LostError("timeout", f"took longer than {longest:g} s")
+            elif memory(process.pid)[0] > most:
+                self.verdict = LostError("killed", f"used more than {most / 2**30:.1f} GiB of memory")
+            if self.verdict:
+                process.kill()
+                break
 
 
 _CHILDREN: set[Child] = set()
@@ -143,33 +143,33 @@ _OF_THREAD = threading.local()
 def child_of_this_thread(threads: int) -> Child:
     """The calling thread's child with that many threads: the one there is, or a new one."""
     child: Child | None = getattr(_OF_THREAD, "child", None)
-    if child is not None and (not child.alive or child.threads != threads):
+    if child and child.threads == threads and child.process.poll() is None:
+        return child
+    if child:
         child.kill()
-        child = None
-    if child is None:
-        child = _OF_THREAD.child = Child(threads)
-    return child
+    _OF_THREAD.child = Child(threads)
+    return _OF_THREAD.child
 
 
 def kill_children() -> None:
-    """End every child of this process."""
-    for child in list(_CHILDREN):
-        child.end()
-    _CHILDREN.clear()
+    """End every child of this process; the threads that use them then find their pipes closed."""
+    while _CHILDREN:
+        child = _CHILDREN.pop()
+        child.process.kill()
+        child.process.wait()
 
 
 def serve(descriptor: int, parent: int) -> None:
-    """The child's life: take a task, make it, say how it ended; until the pipe closes."""
+    """The child's life: do what comes in, say what came of it; until the pipe closes."""
     sacrifice()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent, which decides
     threading.Thread(target=die_with, args=(parent,), daemon=True).start()
     threads = int(os.environ[THREAD_VARIABLES[0]])
     pipe: Connection = Connection(descriptor)
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            task, outcomes = pipe.recv()
-            outcome = Item(task, outcomes).make(threads, lambda figures: pipe.send((False, figures)))
-            pipe.send((True, outcome))
+            work = pipe.recv()
+            pipe.send((True, work(threads, lambda figures: pipe.send((False, figures)))))
 
 
 def die_with(parent: int) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical text, in hexadecimal."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    """SHA-256 of the canonical text of a value, in hexadecimal."""
+    return text_digest(canonical(value))
 
 
 def seed_of(seed: int, stage: str, shape: str) -> int:
@@ -46,8 +52,5 @@ def differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
             else:
                 yield from differences(old[name], new[name], path)
     elif old != new:
-        yield f"{where} changed" if _is_digest(old) else f"{where}: {old} -> {new}"
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and len(value) == 64 and not set(value) - set("0123456789abcdef")
+        is_digest = re.fullmatch("[0-9a-f]{64}", str(old))
+        yield f"{where} changed" if is_digest else f"{where}: {old} -> {new}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,11 +25,10 @@ SPLIT = "split"
 class Project:
     """Everything that decides what a run makes: stages, settings, shapes, seeds, and where it goes."""
 
-    package: str
     graph: Graph
     params: Mapping[str, Any]
     catalogue: Catalogue
-    work: Path
+    store: Store
     seed: int = 0
     train_seed: int = 0
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -36,16 +36,6 @@ class Project:
     retry_failed: bool = False
     apart: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Items of the catalogue, by part, that the split knows nothing of: they are no shapes of the set."""
-
-    @property
-    def root(self) -> Path:
-        """The category's folder in the store."""
-        return self.work / self.catalogue.name
-
-    @property
-    def store(self) -> Store:
-        """The category's artifacts."""
-        return Store(self.root)
 
 
 @dataclass
@@ -57,6 +47,11 @@ class Plan:
     parts: Mapping[str, Sequence[str]]
     tasks: dict[ItemId, Task] = field(default_factory=dict)
     decided: dict[ItemId, Outcome] = field(default_factory=dict)
+
+    @property
+    def totals(self) -> Counter[str]:
+        """How many items each node has."""
+        return Counter(name for name, _ in {**self.tasks, **self.decided})
 
     @property
     def todo(self) -> list[Task]:
@@ -71,7 +66,7 @@ class Plan:
 
 def plan(project: Project, targets: Sequence[Node]) -> Plan:
     """Decide by a pass over the manifests what is there; the split, being cheap, is made here and now."""
-    index = FileIndex(project.root / ".files.json")
+    index = FileIndex(project.store.root / ".files.json")
     made = Plan(project, list(targets), {"": project.catalogue.ids})
     builder = _Builder(made, index)
     if SPLIT in project.graph.stages:
@@ -141,10 +136,8 @@ class _Builder:
         for one in task.upstream:
             self.consider(one)
         made.tasks[id_] = task
-        known = {one: made.decided[one] for one in task.upstream if one in made.decided}
-        complete = len(known) == len(set(task.upstream))  # else what a shape has lost it has lost
-        item = Item(task, known)
-        outcome = item.look_up() if complete else item.blocked()
+        item, complete = Item(task, made.decided), made.decided.keys() >= set(task.upstream)
+        outcome = item.look_up() if complete else item.blocked()  # what a shape has lost it has lost
         if outcome:
             made.decided[id_] = outcome
 
@@ -162,26 +155,27 @@ class _Builder:
         if given and not given.take:
             return Outcome(*id_, "kept", path=str(given.folder), digest=self.index.digest(given.folder))
         wires: dict[str, Wire] = {}
-        sources: dict[str, tuple[Path, dict[str, str]]] = {}
+        sources: dict[str, Path] = {}
+        read: dict[str, dict[str, str]] = {}
         if given:  # no parameter, version or seed has a part in it
-            sources[GIVEN] = (given.folder, self._digests(given.folder, files_below(given.folder)))
+            sources[GIVEN] = given.folder
+            read[GIVEN] = self._digests(given.folder, files_below(given.folder))
             inputs, facts = {}, {"version": 0, "params": {}}
         for need, nodes in inputs.items():
             if nodes or need.variants:
                 wires[need.name] = self._wire(need, nodes, shape)
             else:
                 source = project.catalogue.source(shape, need.name, self.index.memo)
-                sources[need.name] = (source.path, self._digests(source.path.parent, source.files))
-        image = {"schema": SCHEMA, "stage": node.stage.name, "variant": node.variant, "shape": shape, **facts}
+                sources[need.name] = source.path
+                read[need.name] = self._digests(source.path.parent, source.files)
+        image = {"schema": SCHEMA, "stage": node.stage.name, "variant": node.variant, "shape": shape}
         return Task(
-            package=project.package,
-            root=project.root,
-            stage=node.stage.name,
-            variant=node.variant,
-            shape=shape,
+            node,
+            shape,
+            project.store,
             params=project.params[node.stage.name],
-            image={**image, "inputs": {role: files for role, (_, files) in sources.items()}},
-            sources={role: path for role, (path, _) in sources.items()},
+            image={**image, **facts, "inputs": read},
+            sources=sources,
             wires=wires,
             allow_missing=project.allow_missing,
             retry_failed=project.retry_failed,
@@ -212,8 +206,9 @@ def reason(made: Plan, task: Task) -> str:
     failure = store.failure(item.place)
     if failure:
         return f"retried: {failure.kind}: {failure.reason}"
-    manifests = [read_manifest(folder) for folder in store.folders(task.declared.makes, task.shape)]
-    images = [one["made_from"] for one in manifests if one and one["made_from"]["variant"] == task.variant]
+    manifests = map(read_manifest, sorted(store.path(item.place).parent.glob("*/")))
+    images = [one["made_from"] for one in manifests if one]
+    images = [one for one in images if one["variant"] == task.node.variant]
     if not images:
         return "never made"
     changed = min((list(differences(one, item.image)) for one in images), key=len)  # from the most similar

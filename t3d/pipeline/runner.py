@@ -4,20 +4,21 @@ Only this module knows Dask. Tasks carry digests and paths, never arrays.
 """
 
 import contextlib
+import heapq
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any
 
 from t3d.errors import T3dError, UsageError
 from t3d.pipeline.cluster import start
 from t3d.pipeline.graph import ItemId
-from t3d.pipeline.isolate import STOPPING, Limits, child_of_this_thread, kill_children
+from t3d.pipeline.isolate import STOPPING, Limits, LostError, child_of_this_thread, kill_children
 from t3d.pipeline.keys import seed_of
 from t3d.pipeline.plan import Plan
-from t3d.pipeline.queue import Queue
 from t3d.pipeline.store import Failure
 from t3d.pipeline.task import Item, Outcome, Task
 
@@ -37,7 +38,7 @@ LOCAL = {
 }
 """Dask's settings for workers that are threads of this process."""
 
-Watch = Callable[[Outcome | Mapping[str, Any]], None]
+Watch = Callable[[Outcome | Mapping[str, Any]], object]
 """Told of every outcome, and of the live figures of what is being made."""
 
 
@@ -89,16 +90,26 @@ def _run_here(plan: Plan, watch: Watch) -> dict[ItemId, Outcome]:
 def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId, Outcome]:
     from distributed import as_completed
 
-    outcomes = dict(plan.decided)
+    outcomes, run_id = dict(plan.decided), uuid.uuid4().hex[:8]
+    share = max(1, cores() // max(1, execution.workers))
+    queue = Queue(plan.todo, lambda task: _priority(task, run_id))
     flying: dict[Any, Task] = {}
     with _client(execution) as client:
         client.subscribe_topic(TOPIC, lambda event: watch(event[1]["figures"]))
-        submit = _Submit(client, execution, any(task.declared.resource for task in plan.todo))
-        queue = Queue(plan.todo, submit.priority)
+        resource = _resource(client, any(task.stage.resource for task in plan.todo))
         running = as_completed(with_results=True, raise_errors=False)
         while queue:
             for task in queue.take(IN_FLIGHT - len(flying)):
-                future = submit(task, [outcomes[id_] for id_ in task.upstream])
+                future = client.submit(
+                    _perform,
+                    Item(task, {id_: outcomes[id_] for id_ in task.upstream}),
+                    None if task.stage.resource else share,
+                    (task.stage.timeout, execution.memory),
+                    key=(f"{task.node.name}-{run_id}", task.shape),
+                    pure=False,
+                    priority=_priority(task, run_id),
+                    resources={resource: 1} if task.stage.resource else None,
+                )
                 flying[future] = task
                 running.add(future)
             future, result = next(running)
@@ -112,57 +123,63 @@ def _run_on_dask(plan: Plan, execution: Execution, watch: Watch) -> dict[ItemId,
     return outcomes
 
 
+def _priority(task: Task, run_id: str) -> float:
+    """What takes the whole machine waits for the small things.
+
+    Each run has an order of shapes of its own, so that several on one store do not wait for each other.
+    """
+    return 1 + seed_of(0, run_id, task.shape) / 2**128 if task.shape else 0
+
+
 def _lost(task: Task, error: BaseException) -> Outcome:
     """The outcome of an item whose workers died one after another."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-    return Outcome(*task.id, "failed", failures=(Failure(task.shape, task.stage, "infra", reason),))
+    return Outcome(*task.id, "failed", failures=(Failure(task.shape, task.stage.name, "infra", reason),))
 
 
-class _Submit:
-    """Hands items to Dask, whose inputs' outcomes are known."""
+class Queue:
+    """Hands items out as soon as all that they read is decided; of those, the one of most priority first."""
 
-    def __init__(self, client: Any, execution: Execution, trains: bool) -> None:
-        self._client, self._execution, self._run = client, execution, uuid.uuid4().hex[:8]
-        self._resource = _resource(client, trains)
+    def __init__(self, tasks: Sequence[Task], priority: Callable[[Task], float]) -> None:
+        self._left = {task.id: (-priority(task), number, task) for number, task in enumerate(tasks)}
+        above = {task.id: [id_ for id_ in task.upstream if id_ in self._left] for task in tasks}
+        self._order = TopologicalSorter(above)
+        self._order.prepare()
+        self._ready: list[tuple[float, int, Task]] = []
 
-    def __call__(self, task: Task, inputs: list[Outcome]) -> Any:
-        """The future of the item's outcome."""
-        stage, execution = task.declared, self._execution
-        threads = None if stage.resource else max(1, cores() // max(1, execution.workers))
-        return self._client.submit(
-            _perform,
-            task,
-            inputs,
-            threads,
-            (stage.timeout, execution.memory),
-            key=(f"{task.id[0]}-{self._run}", task.shape),
-            pure=False,
-            priority=self.priority(task),
-            resources={self._resource: 1} if stage.resource else None,
-        )
+    def __len__(self) -> int:
+        """Items that are not decided yet."""
+        return len(self._left)
 
-    def priority(self, task: Task) -> float:
-        """What takes the whole machine waits for the small things.
+    def take(self, most: int) -> Iterator[Task]:
+        """So many items that can be made now, or as many as there are."""
+        for id_ in self._order.get_ready():
+            heapq.heappush(self._ready, self._left[id_])
+        for _ in range(min(most, len(self._ready))):
+            yield heapq.heappop(self._ready)[-1]
 
-        Each run has an order of shapes of its own, so that several on one store do not wait for each other.
-        """
-        return 1 + seed_of(0, self._run, task.shape) / 2**128 if task.shape else 0
+    def decided(self, id_: ItemId) -> None:
+        """An item that was taken is made, or it never will be: either way those that read it may be tried."""
+        del self._left[id_]
+        self._order.done(id_)
 
 
-def _perform(task: Task, results: list[Outcome], threads: int | None, limits: Limits) -> Outcome:
+def _perform(item: Item, threads: int | None, limits: Limits) -> Outcome:
     """One item in this worker thread's child; what is decided already starts none."""
     from distributed import get_worker
 
-    outcomes = dict(zip(task.upstream, results, strict=True))
-    found = Item(task, outcomes).look_up()
+    found = item.look_up()
     if found:
         return found
     worker = get_worker()
     child = child_of_this_thread(threads or cores())
-    outcome = child.run(task, outcomes, limits, lambda figures: worker.log_event(TOPIC, {"figures": figures}))
-    if threads is None:
-        child.kill()  # a training holds much memory that no other item needs
-    return outcome
+    try:
+        return child.run(item.make, limits, lambda figures: worker.log_event(TOPIC, {"figures": figures}))
+    except LostError as lost:
+        return item.record_failure(*lost.args)
+    finally:
+        if threads is None:
+            child.kill()  # a training holds much memory that no other item needs
 
 
 @contextlib.contextmanager
@@ -177,14 +194,9 @@ def _client(execution: Execution) -> Iterator[Any]:
     STOPPING.clear()
     with contextlib.ExitStack() as stack:
         if execution.scheduler:
-            try:
-                client = stack.enter_context(Client(execution.scheduler, timeout=CONNECT_SECONDS))
-            except (OSError, ValueError) as error:
-                what = f"--scheduler {execution.scheduler}: {error}"
-                raise UsageError(f"{what}; is it running there?") from None
+            cluster: Any = execution.scheduler
         elif execution.cluster:
             cluster = stack.enter_context(contextlib.closing(start(execution.cluster)))
-            client = stack.enter_context(Client(cluster))
         else:
             stack.enter_context(dask.config.set(LOCAL))
             cluster = LocalCluster(
@@ -198,7 +210,10 @@ def _client(execution: Execution) -> Iterator[Any]:
                 silence_logs=logging.CRITICAL,
             )
             stack.enter_context(contextlib.closing(cluster))
-            client = stack.enter_context(Client(cluster))
+        try:
+            client = stack.enter_context(Client(cluster, timeout=CONNECT_SECONDS))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"--scheduler {execution.scheduler}: {error}; is it running there?") from None
         if not client.scheduler_info()["workers"]:
             log.warning("%s: no worker there yet; waiting for one", client.scheduler.address)
             client.wait_for_workers(1)

@@ -19,9 +19,9 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from t3d.errors import UsageError
 from t3d.pipeline.keys import digest
@@ -36,29 +36,24 @@ LIVE_EVERY = 10.0
 
 def write_run(plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> Path:
     """Write `runs/<preset>-<digest>.json`: settings, parts, and each artifact's folder by node and shape."""
-    path = _path(plan.project.root, settings)
+    root, path = plan.project.store.root, _path(plan, settings)
     with plan.project.store.lock(Place("runs", "", "", path.stem)):  # another run may add to it as well
-        _add(path, plan, outcomes, settings)
+        artifacts = json.loads(path.read_text())["artifacts"] if path.exists() else {}
+        for (node, shape), outcome in outcomes.items():
+            if outcome.there:
+                artifacts.setdefault(node, {})[shape] = _below(root, outcome)
+        record = {
+            "settings": dict(settings),
+            "parts": {name: list(ids) for name, ids in plan.parts.items()},
+            "artifacts": artifacts,
+            "failures": [one.record() for one in failures_of(outcomes.values())],
+            "finished": time.time(),
+        }
+        latest = max((one.stat().st_mtime_ns for one in path.parent.glob("*.json")), default=0)
+        plan.project.store.write(path, json.dumps(record, indent=1, sort_keys=True))
+        if path.stat().st_mtime_ns <= latest:  # the clock went back, and yet this is the latest
+            os.utime(path, ns=(latest + 1, latest + 1))
     return path
-
-
-def _add(path: Path, plan: Plan, outcomes: Mapping[Any, Outcome], settings: Mapping[str, Any]) -> None:
-    earlier = json.loads(path.read_text()) if path.exists() else {}
-    artifacts: dict[str, dict[str, str]] = earlier.get("artifacts", {})
-    for (node, shape), outcome in outcomes.items():
-        if outcome.there:
-            artifacts.setdefault(node, {})[shape] = _below(plan.project.root, outcome)
-    record = {
-        "settings": dict(settings),
-        "parts": {name: list(ids) for name, ids in plan.parts.items()},
-        "artifacts": artifacts,
-        "failures": [one.record() for one in failures_of(outcomes.values())],
-        "finished": time.time(),
-    }
-    latest = max((one.stat().st_mtime_ns for one in path.parent.glob("*.json")), default=0)
-    plan.project.store.write(path, json.dumps(record, indent=1, sort_keys=True))
-    if path.stat().st_mtime_ns <= latest:  # the clock went back, and yet this is the latest
-        os.utime(path, ns=(latest + 1, latest + 1))
 
 
 def latest_run(root: Path, made: str = "") -> dict[str, Any]:
@@ -70,66 +65,69 @@ def latest_run(root: Path, made: str = "") -> dict[str, Any]:
         record: dict[str, Any] = json.loads(path.read_text())
         if not made or any(name.startswith(made) for name in record["artifacts"]):
             return record
-    what = f"no run here yet that made a {made}" if made else "no run here yet"
-    raise UsageError(f"{root}: {what}; start one with `t3d run`")
+    that = f" that made a {made}" if made else ""
+    raise UsageError(f"{root}: no run here yet{that}; start one with `t3d run`")
 
 
-class RunLog:
-    """Writes the log of a run; no failure to write stops the run. While it is open, the file is locked."""
+@contextlib.contextmanager
+def run_log(
+    plan: Plan, settings: Mapping[str, Any], command: str, watch: Watch = lambda news: None
+) -> Iterator[Watch]:
+    """Takes down what a run tells, and passes it on to `watch`; the log is locked as long as it is written.
 
-    def __init__(
-        self, plan: Plan, settings: Mapping[str, Any], command: str, watch: Watch = lambda news: None
-    ) -> None:
-        self._plan, self._command, self._watch = plan, command, watch
-        self._path = _path(plan.project.root, settings).with_suffix(".jsonl")
-        self._run = uuid.uuid4().hex[:8]
-        self._said: dict[str, float] = {}
-        self._stack = contextlib.ExitStack()
-        self._file: Any = None
+    No failure to write stops the run.
+    """
+    run, due = uuid.uuid4().hex[:8], dict[str, float]()
 
-    def __enter__(self) -> "RunLog":
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._stack.enter_context(self._path.open("a+b", buffering=0))
-            fcntl.flock(self._file, fcntl.LOCK_SH)
-        decided = self._plan.decided
-        totals = Counter(node for node, _ in {**self._plan.tasks, **decided})
-        kept = Counter(one.node for one in decided.values() if one.there)
-        place = {"folder": os.getcwd(), "host": socket.gethostname(), "pid": os.getpid()}
-        self._write("start", command=self._command, totals=totals, kept=kept, **place)
-        for outcome in decided.values():
-            if not outcome.there:
-                self._item(outcome)
-        return self
-
-    def __call__(self, news: Outcome | Mapping[str, Any]) -> None:
-        """Take down an outcome, or live figures, and pass them on."""
-        if isinstance(news, Outcome):
-            self._item(news)
-        elif time.monotonic() - self._said.get(news["node"], -LIVE_EVERY) >= LIVE_EVERY:
-            self._said[news["node"]] = time.monotonic()
-            self._write("live", **news)
-        self._watch(news)
-
-    def _item(self, news: Outcome) -> None:
-        facts: dict[str, Any] = {"stage": news.node, "shape": news.shape, "state": news.state}
-        facts |= {"seconds": round(news.seconds, 3), "memory": news.memory, "host": news.host}
-        if news.there:
-            facts["path"] = _below(self._plan.project.root, news)
-        else:
-            facts["failures"] = [one.record() for one in news.failures]
-        self._write("item", **facts)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._write("end", how=kind.__name__ if kind else "finished")
-        self._stack.close()
-
-    def _write(self, event: str, **facts: Any) -> None:
-        line = json.dumps({"event": event, "run": self._run, "time": round(time.time(), 3), **facts})
+    def write(event: str, **facts: Any) -> None:
+        line = json.dumps({"event": event, "run": run, "time": round(time.time(), 3), **facts})
         before = "\n" if event == "start" else ""  # a run that was killed may have left half a line
-        if self._file:
-            with contextlib.suppress(OSError):
-                self._file.write(f"{before}{line}\n".encode())
+        with contextlib.suppress(OSError):
+            file.write(f"{before}{line}\n".encode())
+
+    def take(news: Outcome | Mapping[str, Any]) -> None:
+        if isinstance(news, Outcome):
+            write("item", **_told(plan.project.store.root, news))
+        elif time.monotonic() >= due.get(news["node"], 0):
+            due[news["node"]] = time.monotonic() + LIVE_EVERY
+            write("live", **news)
+        watch(news)
+
+    with _appended(_path(plan, settings).with_suffix(".jsonl")) as file:
+        kept = Counter(one.node for one in plan.decided.values() if one.there)
+        place = {"folder": os.getcwd(), "host": socket.gethostname(), "pid": os.getpid()}
+        write("start", command=command, totals=plan.totals, kept=kept, **place)
+        for outcome in plan.decided.values():
+            if not outcome.there:
+                write("item", **_told(plan.project.store.root, outcome))
+        how = "finished"
+        try:
+            yield take
+        except BaseException as error:
+            how = type(error).__name__
+            raise
+        finally:
+            write("end", how=how)
+
+
+def _appended(path: Path) -> BinaryIO:
+    """A log to be continued, locked to show it; where that cannot be, what is written is lost."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab", buffering=0)
+        fcntl.flock(file, fcntl.LOCK_SH)
+    except OSError:
+        return Path(os.devnull).open("wb")
+    return file
+
+
+def _told(root: Path, outcome: Outcome) -> dict[str, Any]:
+    """What an item's line tells of its outcome."""
+    told: dict[str, Any] = {"stage": outcome.node, "shape": outcome.shape, "state": outcome.state}
+    told |= {"seconds": round(outcome.seconds, 3), "memory": outcome.memory, "host": outcome.host}
+    if outcome.there:
+        return {**told, "path": _below(root, outcome)}
+    return {**told, "failures": [one.record() for one in outcome.failures]}
 
 
 def latest_log(root: Path) -> Path:
@@ -150,10 +148,8 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 def outcome_of(line: Mapping[str, Any]) -> Outcome:
     """The outcome that an item's line tells of."""
     failures = tuple(Failure(**one) for one in line.get("failures", ()))
-    known = {name: line[name] for name in ("seconds", "memory", "host")}
-    return Outcome(
-        line["stage"], line["shape"], line["state"], None, line.get("path", ""), "", failures, **known
-    )
+    names = {"shape", "state", "path", "seconds", "memory", "host"} & line.keys()
+    return Outcome(line["stage"], failures=failures, **{name: line[name] for name in names})
 
 
 def is_written(path: Path) -> bool:
@@ -192,8 +188,8 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _path(root: Path, settings: Mapping[str, Any]) -> Path:
-    return root / "runs" / f"{settings['preset']}-{digest(settings)[:8]}.json"
+def _path(plan: Plan, settings: Mapping[str, Any]) -> Path:
+    return plan.project.store.root / "runs" / f"{settings['preset']}-{digest(settings)[:8]}.json"
 
 
 def _below(root: Path, outcome: Outcome) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,16 +11,13 @@ from typing import Any, Literal
 from t3d.errors import UsageError
 from t3d.pipeline.stage import Stage
 
-Values = Mapping[str, Mapping[str, Any]]
-"""Parameter values by stage and name, as written by the user."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Values from one place; later layers win. `where` names the place in errors."""
+    """Values by stage and parameter from one place, which `where` names in errors; later layers win."""
 
     where: str
-    values: Values
+    values: Mapping[str, Mapping[str, Any]]
 
 
 def resolve(stages: Mapping[str, Stage], layers: Iterable[Layer]) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def resolve(stages: Mapping[str, Stage], layers: Iterable[Layer]) -> dict[str, A
     chosen: dict[str, dict[str, Any]] = {name: {} for name in stages}
     for layer in layers:
         for written, values in layer.values.items():
-            meant = [one for one in stages.values() if written in (one.name, one.makes, one.command)]
+            meant = [one for one in stages.values() if written in one.names]
             if not meant:
                 known(written, stages, f"{layer.where}: stage")
             for parameter, value in values.items():
@@ -42,7 +40,13 @@ def resolve(stages: Mapping[str, Stage], layers: Iterable[Layer]) -> dict[str, A
                 for one in takers:
                     where = f"{layer.where}: {one.name}.{parameter}"
                     chosen[one.name][parameter] = coerce(value, _kinds(one)[parameter], where)
-    return {name: _build(stage, chosen[name]) for name, stage in stages.items()}
+    params = {}
+    for name, stage in stages.items():
+        try:
+            params[name] = stage.params(**chosen[name])
+        except ValueError as error:  # a Params that checks itself in __post_init__
+            raise UsageError(f"{name}: {error}") from None
+    return params
 
 
 def known(name: str, names: Iterable[str], what: str) -> None:
@@ -92,7 +96,7 @@ def coerce(value: Any, kind: Any, where: str) -> Any:
         return str(value)
     try:
         return _scalar(value, kind)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UsageError(f"{where}: {value!r} is not {_ARTICLES[kind]}") from None
 
 
@@ -101,26 +105,16 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 def _scalar(value: Any, kind: Any) -> Any:
-    if kind is bool and isinstance(value, str):
-        if value.lower() not in _TRUTH:
-            raise ValueError(value)
-        return _TRUTH[value.lower()]
-    if isinstance(value, str) or (kind is float and type(value) is int):
-        number = kind(value)
-        if kind is float and number - number != 0:  # infinity and NaN have no canonical text
-            raise ValueError(value)
-        return number
-    if type(value) is not kind:
+    if isinstance(value, str):
+        value = _TRUTH[value.lower()] if kind is bool else kind(value)
+    elif kind is float and type(value) is int:
+        value = float(value)
+    elif type(value) is not kind:
         raise TypeError(value)
+    if kind is float and not math.isfinite(value):  # infinity and NaN have no canonical text
+        raise ValueError(value)
     return value
 
 
 def _kinds(stage: Stage) -> dict[str, Any]:
     return typing.get_type_hints(stage.params)
-
-
-def _build(stage: Stage, values: Mapping[str, Any]) -> Any:
-    try:
-        return stage.params(**values)
-    except ValueError as error:  # a Params that checks itself in __post_init__
-        raise UsageError(f"{stage.name}: {error}") from None

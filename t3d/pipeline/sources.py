@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from t3d.pipeline.keys import text_digest
+
 Memo = Callable[[Path, str, Callable[[Path], Any]], Any]
 """`memo(path, name, compute)`: `compute(path)`, remembered until the file at `path` changes."""
 
@@ -78,7 +80,7 @@ class FileIndex:
     def __post_init__(self) -> None:
         with contextlib.suppress(OSError, ValueError, RecursionError):
             checksum, _, text = self.path.read_text().partition("\n")
-            if checksum == _checksum(text):  # else torn, or changed behind our back: an empty memory
+            if checksum == text_digest(text):  # else torn, or changed behind our back: an empty memory
                 self._known = json.loads(text)
 
     def memo(self, path: Path, name: str, compute: Callable[[Path], Any]) -> Any:
@@ -90,7 +92,7 @@ class FileIndex:
             entry = {"stamp": stamp}
         if name not in entry:
             entry[name] = compute(path)
-            if _age(status.st_mtime_ns) > 2:
+            if abs(time.time_ns() - status.st_mtime_ns) > 2e9:
                 self._known[str(path)] = entry
                 self._dirty = True
         return entry[name]
@@ -107,9 +109,8 @@ class FileIndex:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(self._known)
-            draft.write_text(f"{_checksum(text)}\n{text}")
+            draft.write_text(f"{text_digest(text)}\n{text}")
             draft.replace(self.path)
-            self._dirty = False
         except OSError:
             with contextlib.suppress(OSError):
                 draft.unlink()
@@ -117,21 +118,11 @@ class FileIndex:
 
 def files_below(folder: Path) -> list[Path]:
     """Every file in a folder at any depth, hidden ones aside, sorted; a file itself."""
-    if folder.is_file():
-        return [folder]
-    names = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
-    return [Path(name) for name in sorted(names) if not os.path.basename(name).startswith(".")]
+    paths = [folder] if folder.is_file() else folder.rglob("[!.]*")
+    return sorted(path for path in paths if not path.is_dir())
 
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _age(mtime_ns: int) -> float:
-    return abs(time.time_ns() - mtime_ns) / 1e9

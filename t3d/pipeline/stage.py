@@ -32,8 +32,7 @@ Facts = Mapping[str, Any]
 Progress = Callable[..., None]
 """`progress(done, total, loss=..., ...)`: live figures for whoever watches the run."""
 
-_HANDED = "out params rng train_seed shape variant scratch progress threads ids failures recipe"
-HANDED = frozenset(_HANDED.split())
+HANDED = "out params rng train_seed shape variant scratch progress threads ids failures recipe".split()
 """Names the runner can hand to a stage after the star.
 
 out: empty folder to fill. params: this stage's `Params`. rng: numpy generator seeded by (seed, stage,
@@ -59,7 +58,7 @@ class Variants:
     """
 
     def __init__(self, *only: str) -> None:
-        self.only = only
+        self.variants, self.only = True, only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,10 +109,14 @@ class Stage:
         return self.function.__name__
 
     @property
+    def names(self) -> tuple[str | None, ...]:
+        """What it may be called by: its own name, that of what it makes, and of its command."""
+        return (self.name, self.makes, self.command)
+
+    @property
     def params(self) -> type:
         """The dataclass of its settings."""
-        found: type = self.function.__globals__.get("Params", NoParams)
-        return found
+        return self.function.__globals__.get("Params", NoParams)
 
     @property
     def summary(self) -> str:
@@ -128,33 +131,24 @@ def stage(**facts: Any) -> Callable[[Callable[..., Facts | None]], Callable[...,
     """
 
     def declare(function: Callable[..., Facts | None]) -> Callable[..., Facts | None]:
-        needs, handed = _read_signature(function)
-        declared = Stage(
-            **{"makes": function.__name__, **facts}, function=function, needs=needs, handed=handed
-        )
+        name, parameters = function.__name__, inspect.signature(function).parameters.values()
+        handed = tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
+        for one in handed:
+            if one not in HANDED:
+                raise T3dError(f"stage {name}: the runner hands no {one!r} (it has {', '.join(HANDED)})")
+        needs = tuple(_need(one.name, one.annotation) for one in parameters if one.name not in handed)
+        declared = Stage(**{"makes": name, **facts}, function=function, needs=needs, handed=handed)
         function.__stage__ = declared  # type: ignore[attr-defined]
         return function
 
     return declare
 
 
-def _read_signature(function: Callable[..., Any]) -> tuple[tuple[Need, ...], tuple[str, ...]]:
-    parameters = inspect.signature(function).parameters.values()
-    handed = tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
-    for name in handed:
-        if name not in HANDED:
-            known = ", ".join(sorted(HANDED))
-            raise T3dError(f"stage {function.__name__}: the runner hands no {name!r} (it has {known})")
-    return tuple(_need(one.name, one.annotation) for one in parameters if one.name not in handed), handed
-
-
 def _need(name: str, annotation: Any) -> Need:
     """A plain annotation means one folder; `Annotated[..., Each(...)]` or `Variants()` means many."""
     for mark in getattr(annotation, "__metadata__", ()):
-        if isinstance(mark, Each):
-            return Need(name, mark.parts, mark.variants)
-        if isinstance(mark, Variants):
-            return Need(name, None, True, mark.only)
+        if isinstance(mark, Each | Variants):
+            return Need(name, **vars(mark))
     return Need(name)
 
 
@@ -184,8 +178,7 @@ def field_docs(params: type) -> dict[str, str]:
     for base in reversed([one for one in params.__mro__ if dataclasses.is_dataclass(one)]):
         body = typing.cast(ast.ClassDef, ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]).body
         for field, text in itertools.pairwise(body):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                value = text.value if isinstance(text, ast.Expr) else None
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    docs[field.target.id] = " ".join(value.value.split())
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(doc))):
+                    docs[name] = " ".join(doc.split())
     return docs

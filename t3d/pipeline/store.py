@@ -9,7 +9,6 @@ A folder is filled under `.drafts`, checked, given its manifest last, and rename
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from t3d.errors import StoreError
-from t3d.pipeline.keys import digest
+from t3d.pipeline.keys import digest, text_digest
 from t3d.pipeline.sources import file_digest
 
 WHOLE_SET = "_all"
@@ -38,6 +37,9 @@ class Failure:
     kind: Kind
     reason: str
     detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.kind} failure: {self.reason}"
 
     def record(self) -> dict[str, str]:
         """What stages and reports see of it."""
@@ -65,7 +67,7 @@ def folder_name(shape: str) -> str:
         return WHOLE_SET
     name = "".join(one if one.isalnum() or one in " -_.()+~" else quote(one, safe="") for one in shape)
     if name.startswith((".", "_")):
-        name = quote(name[0], safe="").replace(".", "%2E").replace("_", "%5F") + name[1:]
+        name = f"%{ord(name[0]):X}{name[1:]}"
     if len(name.encode()) > 200:
         name = f"{name[:40]}~{digest(shape)[:16]}"
     return name
@@ -86,30 +88,22 @@ class Store:
         """Folder of an artifact, there or not."""
         return self.root / place.folder
 
-    def manifest(self, place: Place) -> dict[str, Any] | None:
-        """The artifact's manifest; None when there is no such artifact."""
-        return read_manifest(self.path(place))
-
     def failure(self, place: Place) -> Failure | None:
         """The record of a failed attempt at this artifact."""
         try:
-            return Failure(**json.loads(self._failure_path(place).read_text()))
+            return Failure(**json.loads(_failed(self.path(place)).read_text()))
         except (OSError, ValueError, TypeError, RecursionError):
             return None
 
     def record_failure(self, place: Place, failure: Failure) -> None:
         """Write the failure beside the place where the artifact would be."""
-        self.write(self._failure_path(place), json.dumps(asdict(failure), indent=1))
-
-    def _failure_path(self, place: Place) -> Path:
-        folder = self.path(place)
-        return folder.with_name(f"{folder.name}.failed.json")
+        self.write(_failed(self.path(place)), json.dumps(asdict(failure), indent=1))
 
     @contextlib.contextmanager
     def draft(self) -> Iterator[Path]:
         """An empty folder on the store's file system; what is left of it at the end is removed."""
         folder = self.root / ".drafts" / uuid.uuid4().hex
-        with _held(_lock_of(folder)):
+        with _held(folder.with_suffix(".lock")):
             folder.mkdir()
             try:
                 yield folder
@@ -124,16 +118,10 @@ class Store:
             (folder / path.name).replace(path)
 
     def publish(self, draft: Path, place: Place, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a finished draft its manifest and its place; where another was quicker, keep that one.
-
-        Raises StoreError when a file cannot be read back.
-        """
+        """Give a finished draft its manifest and its place; where another was quicker, keep that one."""
         files = describe_files(draft)
-        whole = {
-            **manifest,
-            "files": files,
-            "digest": digest({name: one["sha256"] for name, one in files.items()}),
-        }
+        content = digest({name: one["sha256"] for name, one in files.items()})
+        whole = {**manifest, "files": files, "digest": content}
         (draft / MANIFEST).write_text(json.dumps({**whole, "seal": _seal(whole)}, indent=1, sort_keys=True))
         target = self.path(place)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -143,29 +131,27 @@ class Store:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             # there already: another run made it, or a folder without a manifest lies there
-            there = self.manifest(place)
+            there = read_manifest(target)
             if there is not None:
                 return there
             self._discard(target)
             draft.rename(target)
-        self._failure_path(place).unlink(missing_ok=True)
+        _failed(target).unlink(missing_ok=True)
         return whole
 
     def remove(self, folder: Path) -> None:
         """Take an artifact away: out of sight first, then deleted, so that no reader sees half of it."""
         if folder.exists():
             self._discard(folder)
-        folder.with_name(f"{folder.name}.failed.json").unlink(missing_ok=True)
+        _failed(folder).unlink(missing_ok=True)
 
     def _discard(self, folder: Path) -> None:
         with self.draft() as grave:
             folder.rename(grave / "removed")
 
-    @contextlib.contextmanager
-    def lock(self, place: Place) -> Iterator[None]:
+    def lock(self, place: Place) -> contextlib.AbstractContextManager[None]:
         """Hold the artifact's name while making it; the kernel frees it when the process dies."""
-        with _held(self.root / ".locks" / f"{place.makes}-{place.key[:32]}"):
-            yield
+        return _held(self.root / ".locks" / f"{place.makes}-{place.key[:32]}")
 
     def scratch(self, place: Place) -> Path:
         """Folder for checkpoints that a killed attempt leaves to the next, there or not."""
@@ -174,14 +160,13 @@ class Store:
     def sweep(self) -> None:
         """Remove what dead processes of any host left behind: their drafts, and locks that nobody holds."""
         for path in [*(self.root / ".drafts").glob("*"), *(self.root / ".locks").glob("*")]:
-            lock = _lock_of(path) if path.is_dir() else path
+            lock = path.with_suffix(".lock") if path.is_dir() else path
             with contextlib.suppress(OSError), _held(lock, wait=False):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def folders(self, makes: str, shape: str) -> list[Path]:
-        """Every artifact of one shape, whatever its key, oldest first."""
-        found = [path.parent for path in (self.root / makes / folder_name(shape)).glob(f"*/{MANIFEST}")]
-        return sorted(found, key=lambda path: (path / MANIFEST).stat().st_mtime_ns)
+    def artifacts(self) -> list[Path]:
+        """Every folder of an artifact, those without a manifest too."""
+        return sorted(self.root.glob("[!.]*/*/*/"))
 
     def check_writable(self) -> None:
         """Raise StoreError when nothing can be written here."""
@@ -198,23 +183,35 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError, RecursionError):
         return None
-    kinds = [type(found.get(name)) for name in ("files", "digest")] if isinstance(found, dict) else []
-    return found if kinds == [dict, str] else None
+    match found:
+        case {"files": dict(), "digest": str()}:
+            return found
+    return None
+
+
+def bytes_of_artifact(folder: Path) -> int:
+    """How large an artifact's files are, by its manifest."""
+    manifest = read_manifest(folder) or {"files": {}}
+    return sum(one["bytes"] for one in manifest["files"].values())
 
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
     """Size and SHA-256 of every file below a folder, the manifest aside, by relative name."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-        for path in paths
-        if path != folder / MANIFEST
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / MANIFEST
     }
 
 
 def _seal(manifest: Mapping[str, Any]) -> str:
     """Digest of all that a manifest says, as it is read back."""
-    return hashlib.sha256(json.dumps(json.loads(json.dumps(manifest)), sort_keys=True).encode()).hexdigest()
+    return text_digest(json.dumps(json.loads(json.dumps(manifest)), sort_keys=True))
+
+
+def _failed(folder: Path) -> Path:
+    """The record that says why there is no artifact in a folder."""
+    return folder.with_name(f"{folder.name}.failed.json")
 
 
 def damage(folder: Path) -> list[str]:
@@ -252,10 +249,6 @@ def _held(path: Path, wait: bool = True) -> Iterator[None]:
             finally:
                 path.unlink(missing_ok=True)
             return
-
-
-def _lock_of(draft: Path) -> Path:
-    return draft.with_name(f"{draft.name}.lock")
 
 
 def _same_file(path: Path, descriptor: int) -> bool:

@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from t3d.errors import DataError, T3dError, UsageError
 from t3d.pipeline.companions import companions
-from t3d.pipeline.graph import ItemId
+from t3d.pipeline.graph import ItemId, Node
+from t3d.pipeline.isolate import Report
 from t3d.pipeline.keys import digest, seed_of
 from t3d.pipeline.machine import forget_peak, gpus, memory, versions
-from t3d.pipeline.stage import Facts, Stage, stages_of
-from t3d.pipeline.store import Failure, Kind, Place, Store
+from t3d.pipeline.stage import Facts, Stage
+from t3d.pipeline.store import Failure, Kind, Place, Store, read_manifest
 
 SCHEMA = 1
 """Raised when the meaning of keys or manifests changes; every artifact is then made anew."""
@@ -29,8 +30,6 @@ GIVEN = "given"
 State = Literal["kept", "made", "failed", "blocked"]
 Wire = Any
 """Where an input comes from: an `ItemId`, or a mapping (part, shape, variant) down to them."""
-
-Report = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,9 @@ class Task:
     role. take: set where the artifact is given, see `Given`; it is then taken from the source of that role.
     """
 
-    package: str
-    root: Path
-    stage: str
-    variant: str
+    node: Node
     shape: str
+    store: Store
     params: Any
     image: Mapping[str, Any]
     sources: Mapping[str, Path]
@@ -85,12 +82,12 @@ class Task:
     @property
     def id(self) -> ItemId:
         """Node name and shape."""
-        return (f"{self.stage}[{self.variant}]" if self.variant else self.stage, self.shape)
+        return (self.node.name, self.shape)
 
     @property
-    def declared(self) -> Stage:
-        """The stage as it is declared."""
-        return stages_of(self.package)[self.stage]
+    def stage(self) -> Stage:
+        """The stage that makes it."""
+        return self.node.stage
 
     @property
     def upstream(self) -> list[ItemId]:
@@ -145,13 +142,8 @@ class Item:
     @cached_property
     def place(self) -> Place:
         """Where the artifact belongs."""
-        label = GIVEN if self.task.take else self.task.variant or f"v{self.image['version']}"
-        return Place(self.task.declared.makes, self.task.shape, label, digest(self.image))
-
-    @property
-    def store(self) -> Store:
-        """Where artifacts are."""
-        return Store(self.task.root)
+        label = GIVEN if self.task.take else self.task.node.variant or f"v{self.image['version']}"
+        return Place(self.task.stage.makes, self.task.shape, label, digest(self.image))
 
     def blocked(self) -> Outcome | None:
         """The outcome where inputs are not there; None when it can be made.
@@ -171,23 +163,19 @@ class Item:
         stopped = self.blocked()
         if stopped:
             return stopped
-        manifest = self.store.manifest(self.place)
+        manifest = read_manifest(self.task.store.path(self.place))
         if manifest is not None:
             return self._there("kept", manifest)
-        failure = self.store.failure(self.place)
+        failure = self.task.store.failure(self.place)
         stands = failure and failure.kind == "data" and self.task.shape and not self.task.retry_failed
         return self._failed(failure) if failure and stands else None
 
     def make(self, threads: int, report: Report) -> Outcome:
         """Find the artifact or make it; a failure of the stage is a recorded outcome."""
-        found = self.look_up()
-        if found:
-            return found
         started = time.monotonic()
         forget_peak()
         try:
-            with self.store.lock(self.place):
-                # another run may have been quicker
+            with self.task.store.lock(self.place):  # another run may have been quicker
                 outcome = self.look_up() or self._make(threads, report)
         except Exception as error:
             logging.getLogger(__name__).debug("%s failed", self.task.id, exc_info=True)
@@ -199,30 +187,30 @@ class Item:
     def record_failure(self, kind: Kind, reason: str, detail: str = "") -> Outcome:
         """Record a failure; a store that takes no record is itself the failure shown."""
         task = self.task
-        failure = Failure(task.shape, task.stage, kind, reason, detail)
+        failure = Failure(task.shape, task.stage.name, kind, reason, detail)
         try:
-            self.store.record_failure(self.place, failure)
+            task.store.record_failure(self.place, failure)
         except OSError as error:
-            failure = Failure(task.shape, task.stage, "infra", f"{task.root}: {error.strerror}")
+            failure = replace(failure, kind="infra", reason=f"{task.store.root}: {error.strerror}")
         return self._failed(failure)
 
     def _failed(self, failure: Failure) -> Outcome:
         return Outcome(*self.task.id, "failed", self.place, failures=(*failures_of(self.above), failure))
 
     def _there(self, state: State, manifest: Mapping[str, Any]) -> Outcome:
-        path, above = str(self.store.path(self.place)), failures_of(self.above)
+        path, above = str(self.task.store.path(self.place)), failures_of(self.above)
         return Outcome(*self.task.id, state, self.place, path, manifest["digest"], above)
 
     def _make(self, threads: int, report: Report) -> Outcome:
-        task, store = self.task, self.store
+        task, store = self.task, self.task.store
         started, clock = time.time(), time.monotonic()
         with store.draft() as out:
             if task.take:
                 facts = task.take(task.sources[GIVEN], out)
             else:
-                trains = task.declared.resource and getattr(task.params, "gpu", False)
-                count = gpus() if trains else 1
-                share = max(1, threads // max(count, 1))
+                trains = task.stage.resource and getattr(task.params, "gpu", False)
+                count = max(1, gpus()) if trains else 1
+                share = max(1, threads // count)
                 with companions(self, count, share):
                     facts = self.call_stage(out, share, report)
             manifest = {
@@ -246,7 +234,7 @@ class Item:
         def progress(done: float, total: float, **figures: Any) -> None:
             report({"node": task.id[0], "shape": task.shape, "done": done, "total": total, **figures})
 
-        task, stage, scratch = self.task, self.task.declared, self.store.scratch(self.place)
+        task, stage, scratch = self.task, self.task.stage, self.task.store.scratch(self.place)
         if "scratch" in stage.handed:
             scratch.mkdir(parents=True, exist_ok=True)
         folders = filled(task.wires, self.known, lambda outcome: Path(outcome.path))
@@ -254,7 +242,7 @@ class Item:
             **self.image,  # with the train_seed, ids, recipe and failures that the stage asks for
             "out": out,
             "params": task.params,
-            "rng": np.random.default_rng(seed_of(self.image.get("seed", 0), task.stage, task.shape)),
+            "rng": np.random.default_rng(seed_of(self.image.get("seed", 0), stage.name, task.shape)),
             "scratch": scratch,
             "progress": progress,
             "threads": threads,
@@ -262,8 +250,7 @@ class Item:
         facts = stage.function(**folders, **task.sources, **{name: available[name] for name in stage.handed})
         missing = [name for name in stage.files if not (out / name).exists()]
         if missing:
-            fault = f"stage {stage.name} did not write {', '.join(missing)}"
-            raise DataError(f"{fault}; this is a fault of the stage")
+            raise DataError(f"stage {stage.name} did not write {', '.join(missing)}: a fault of the stage")
         return facts or {}
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from t3d.cli.project import Settings, command_of, settings_of, variants_of
+from t3d.cli.options import Conduct, Settings
+from t3d.cli.project import command_of, settings_of, variants_of
 from t3d.cli.running import execution_of
 from t3d.errors import UsageError
 
@@ -84,7 +85,7 @@ def test_a_cluster_is_a_table_of_its_own_and_flags_win(tmp_path):
     path = tmp_path / "t.toml"
     path.write_text('[cluster]\nkind = "slurm"\ncores = 4\n[sdf]\ncount = 1000\n')
     assert settings_of({"config": str(path)}).values == {"sdf": {"count": 1000}}
-    options = {"config": str(path), "memory": None, "scheduler": None, "workers": None}
-    assert execution_of(options, 2).cluster == {"kind": "slurm", "cores": 4}
-    assert execution_of({**options, "workers": 2}, 2).cluster is None
-    assert execution_of({**options, "scheduler": "tcp://host:8786"}, 2).cluster is None
+    options = {"config": str(path)}
+    assert execution_of(Conduct(), options, 2).cluster == {"kind": "slurm", "cores": 4}
+    assert execution_of(Conduct(workers=2), options, 2).cluster is None
+    assert execution_of(Conduct(scheduler="tcp://host:8786"), options, 2).cluster is None

@@ -1,13 +1,28 @@
-"""Exit statuses and what is shown of a run."""
+"""Exit statuses, what is shown of a run, and what it is estimated to take."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from t3d.cli import running
 from t3d.cli.project import PACKAGE
-from t3d.cli.running import _show, exit_status, stage_commands
-from t3d.pipeline.settings import Layer, resolve
+from t3d.cli.running import _rounds, _show, cost_of, estimate, exit_status, stage_commands
+from t3d.pipeline.settings import Layer, read_toml, resolve
 from t3d.pipeline.stage import stages_of
 from t3d.pipeline.store import Failure
 from t3d.pipeline.task import Outcome
+
+_spec = importlib.util.spec_from_file_location(
+    "toy_of_estimates", Path(__file__).parents[1] / "pipeline" / "conftest.py"
+)
+_conftest = importlib.util.module_from_spec(_spec)
+sys.modules["toy_of_estimates"] = _conftest
+_spec.loader.exec_module(_conftest)
+toy = _conftest.toy
+TABLE = read_toml(Path(running.__file__).with_name("costs.toml"))
 
 
 def failure(shape: str, kind: str = "data") -> Failure:
@@ -58,3 +73,44 @@ def test_tables_of_scores_are_shown_in_the_terminal(tmp_path, capsys):
     (tmp_path / "table.md").write_text("| s1 | 4 | 1 | 3 | 0 |")
     _show(tmp_path)
     assert "| s1 | 4 | 1 | 3 | 0 |" in capsys.readouterr().out
+
+
+def test_what_was_measured_here_counts_and_what_was_not_is_said(toy, capsys):
+    toy.run(target="words")
+    for index in range(3):
+        toy.write(**{f"more{index}": "a b"})
+    made = toy.plan()
+    estimate(made, workers=3)
+    words, lengths, total, whole = capsys.readouterr().out.splitlines()
+    assert words.startswith("words: 3 to make, 0 s, ")
+    assert words.endswith("(3 measured here)")
+    assert lengths == "lengths: 6 to make, 0 s, 0 B (not known)"
+    assert total == "total: 1 to make, 0 s, 0 B (not known)"
+    assert whole.startswith("in all about 0 s and ")
+    room = [sum(path.stat().st_size for path in toy.work.glob("texts/words/*/*/words.txt"))]
+    assert cost_of(made, made.todo[0])[1] == room[0] / 3
+
+
+def test_the_shipped_table_is_of_all_stages_that_there_are():
+    stages = stages_of(PACKAGE)
+    assert stages.keys() - TABLE.keys() == {"split"}, "which takes no time"
+    assert all(seconds > 0 and room > 0 for seconds, room in TABLE.values())
+
+
+def test_training_grows_with_its_iterations(toy, monkeypatch):
+    def seconds(iterations):
+        params = {"iterations": iterations}
+        stage = SimpleNamespace(name="codes", makes="codes")
+        task = SimpleNamespace(stage=stage, image={"params": params}, wires={})
+        return cost_of(toy.plan(), task)[0]
+
+    assert seconds(2000) == pytest.approx(2 * seconds(1000)) == pytest.approx(2000 * TABLE["codes"][0])
+
+
+def test_scores_grow_with_the_shapes_scored_and_what_is_off_takes_its_time_once():
+    scored = {
+        "surface": {"test": {f"s{index}": "digest" for index in range(5)}, "train_scored": {"t": "digest"}}
+    }
+    assert _rounds({"params": {}, "inputs": scored}) == 6
+    assert _rounds({"params": {"iterations": 0}, "inputs": {"sdf": "digest"}}) == 1
+    assert _rounds({"params": {}, "inputs": {"surface": "digest"}}) == 1

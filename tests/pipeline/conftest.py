@@ -13,6 +13,7 @@ from t3d.pipeline.runner import Execution, run
 from t3d.pipeline.settings import Layer, resolve
 from t3d.pipeline.sources import Given, Memo, Source
 from t3d.pipeline.stage import stages_of
+from t3d.pipeline.store import Store
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -63,7 +64,7 @@ class Toy:
         catalogue = Texts(self.folder / "data")
         params = resolve(stages, [Layer("test", values or {})])
         graph = Graph(stages, (), catalogue.roles)
-        return Project(self.package, graph, params, catalogue, self.work, **changes)
+        return Project(graph, params, catalogue, Store(self.work / catalogue.name), **changes)
 
     def plan(self, values: dict | None = None, target: str = "total", **changes: object) -> Plan:
         project = self.project(values, **changes)

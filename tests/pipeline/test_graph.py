@@ -1,5 +1,6 @@
 """The graph: variants, cycles, unknown needs."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import pytest
 
 from t3d.errors import T3dError, UsageError
 from t3d.pipeline import Each, Parts, Shapes, Variants, stage
-from t3d.pipeline.graph import Graph
+from t3d.pipeline.graph import Graph, draw
 
 
 @stage(per="shape", version=1)
@@ -123,3 +124,11 @@ def test_unknown_needs_and_cycles_are_named():
     round_ = Graph({"egg": egg.__stage__, "hen": hen.__stage__}, (), ())
     with pytest.raises(T3dError, match="egg <- hen <- egg"):
         round_.order(round_.targets("egg"))
+
+
+def test_every_stage_and_arrow_is_drawn(toy, tmp_path):
+    graph = toy.project().graph
+    draw(graph, graph.targets("total"), tmp_path / "graph.svg")
+    text = (tmp_path / "graph.svg").read_text()
+    assert re.findall(r">(\w+)</text>", text) == ["words", "lengths", "total"]
+    assert text.count('<g id="patch_') == 1 + 3 + 2, "the background, boxes, arrows"

@@ -8,13 +8,13 @@ import pytest
 from t3d.errors import UsageError
 from t3d.pipeline.runner import Execution, run
 from t3d.pipeline.runs import (
-    RunLog,
     is_written,
     latest_log,
     latest_run,
     named,
     outcome_of,
     read_log,
+    run_log,
     write_run,
 )
 
@@ -59,7 +59,7 @@ def test_the_latest_run_is_the_latest_though_the_clock_went_back(toy):
 
 def logged(toy, **changes):
     made = toy.plan(**changes)
-    with RunLog(made, {"preset": "tiny"}, "t3d run") as log:
+    with run_log(made, {"preset": "tiny"}, "t3d run") as log:
         outcomes = run(made, Execution(0), log)
     return outcomes, latest_log(toy.work / "texts")
 
@@ -92,7 +92,7 @@ def test_a_log_is_continued_and_half_a_line_is_none(toy):
 
 
 def test_a_log_is_locked_while_it_is_written(toy):
-    with RunLog(toy.plan(), {"preset": "tiny"}, "t3d run"):
+    with run_log(toy.plan(), {"preset": "tiny"}, "t3d run"):
         assert is_written(latest_log(toy.work / "texts"))
     assert not is_written(latest_log(toy.work / "texts"))
 
@@ -100,12 +100,12 @@ def test_a_log_is_locked_while_it_is_written(toy):
 def test_a_log_that_cannot_be_written_stops_nothing(toy):
     (toy.work / "texts").mkdir(parents=True)
     (toy.work / "texts" / "runs").write_text("a file")
-    with RunLog(toy.plan(), {"preset": "tiny"}, "t3d run") as log:
+    with run_log(toy.plan(), {"preset": "tiny"}, "t3d run") as log:
         assert run(toy.plan(), Execution(0), log)["total", ""].there
 
 
 def test_an_interrupted_run_is_said_to_be(toy):
-    with pytest.raises(KeyboardInterrupt), RunLog(toy.plan(), {"preset": "tiny"}, "t3d run"):
+    with pytest.raises(KeyboardInterrupt), run_log(toy.plan(), {"preset": "tiny"}, "t3d run"):
         raise KeyboardInterrupt
     assert read_log(latest_log(toy.work / "texts"))[-1]["how"] == "KeyboardInterrupt"
 
@@ -118,12 +118,12 @@ def test_what_an_unfinished_run_made_is_named_until_a_later_one_finishes(toy):
         if not isinstance(news, dict) and news.shape == "two":
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), RunLog(words, {"preset": "tiny"}, "t3d run", killed) as log:
+    with pytest.raises(KeyboardInterrupt), run_log(words, {"preset": "tiny"}, "t3d run", killed) as log:
         run(words, Execution(0), log)
     made = {path.relative_to(toy.work / "texts").as_posix() for path in toy.work.glob("texts/words/*/*/")}
     assert named(toy.work / "texts") == made
     assert len(made) == 3
-    with RunLog(toy.plan(), {"preset": "small"}, "t3d run"):
+    with run_log(toy.plan(), {"preset": "small"}, "t3d run"):
         pass
     assert named(toy.work / "texts") == made, "of other settings"
     logged(toy)
