@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import cycle, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,10 @@ from t3d.report.sections import Rows, Section, section
 if TYPE_CHECKING:
     from t3d.models.network import Floats, Network
 
+Folders = Mapping[str, Path]
+Codes = Mapping[str, "Floats"]
+"""By shape."""
+
 EDGE = 0.04
 """Longest edge of triangles that are coloured by their corners, in unit-frame lengths."""
 
@@ -32,26 +36,24 @@ PARTS = dict(
 GRID = 32
 """Cells of the box [-1, 1]^3 along each axis at which insides are compared."""
 
-WAYS = {"through the template": "warped", "in the unit frame": "still"}
-"""Where a point's counterpart on another shape is looked for, the nearest one there: places of a `Member`."""
+WAYS = ("through the template", "in the unit frame")
+"""Where a point's counterpart on another shape is looked for, the nearest one there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A training shape: its mesh in the unit frame, its code, and labelled points on its surface.
-
-    `warped` has the points' places in the template's frame, `still` those in the unit frame.
+    """A training shape: its mesh in the unit frame, its code, and labelled points on its surface, by `WAYS`
+    with their places in the template's frame and in the unit frame.
     """
 
     shape: str
     mesh: Mesh
     code: "Floats"
-    warped: Placed
-    still: Placed
+    placed: Mapping[str, Placed]
 
 
 def read_members(
-    meshes: Mapping[str, Path], labels: Mapping[str, Path], codes: Mapping[str, "Floats"], network: "Network"
+    meshes: Folders, labels: Folders, codes: Codes, network: "Network"
 ) -> tuple[list[Member], list[str]]:
     """Shapes from their `mesh` and `labels` folders, and the names that their labels are places in."""
     named = {shape: read_json(labels[shape] / "parts.json") for shape in meshes}
@@ -60,9 +62,9 @@ def read_members(
     for shape, folder in meshes.items():
         points, found = read_npz(labels[shape] / "labels.npz", "points", "labels")
         numbers = np.array([*map(names.index, named[shape]), -1])[found]
-        places = network.warp(points, codes[shape]).astype(np.float64)
-        pair = (Placed(points, where, numbers) for where in (places, points))
-        members.append(Member(shape, read_fine(folder), codes[shape], *pair))
+        places = (network.warp(points, codes[shape]).astype(np.float64), points)
+        placed = {way: Placed(points, at, numbers) for way, at in zip(WAYS, places, strict=True)}
+        members.append(Member(shape, read_fine(folder), codes[shape], placed))
     return members, names
 
 
@@ -131,12 +133,13 @@ class Artist:
     def transfer(self, source: Member, target: Member) -> list[Drawing]:
         """Parts of a shape (places, if it has none) carried to another by template and by place; its own."""
         vertices = target.mesh.vertices
-        on_template = warped(target.mesh, self.network, target.code)
+        template, unit = WAYS
+        warped_to = warped(target.mesh, self.network, target.code)
         carried = [
-            (f"parts of {source.shape}", source.mesh, source.still, source.mesh.vertices),
-            ("through the template", target.mesh, source.warped, on_template),
-            ("in the unit frame", target.mesh, source.still, vertices),
-            (f"parts of {target.shape}", target.mesh, target.still, vertices),
+            (f"parts of {source.shape}", source.mesh, source.placed[unit], source.mesh.vertices),
+            (template, target.mesh, source.placed[template], warped_to),
+            (unit, target.mesh, source.placed[unit], vertices),
+            (f"parts of {target.shape}", target.mesh, target.placed[unit], vertices),
         ]
         return [
             Drawing(caption, mesh, _paint(placed)[counterparts(placed, places)])
@@ -159,7 +162,7 @@ class Artist:
             return None
 
     def pictures(
-        self, members: Sequence[Member], shown: int, sheet: Mapping[str, Path], codes: Mapping[str, "Floats"]
+        self, members: Sequence[Member], shown: int, sheet: Folders, codes: Codes
     ) -> dict[str, list[list[Tile]]]:
         """Rows of tiles of each picture by its name, with `shown` members or pairs of them.
 
@@ -189,8 +192,8 @@ def pair_rows(members: Sequence[Member]) -> list[dict[str, Any]]:
     """Two rows for every ordered pair: what transfer through the template and in the unit frame come to."""
     rows = []
     for one, other in permutations(members, 2):
-        for way, name in WAYS.items():
-            pair = getattr(one, name), getattr(other, name)
+        for way in WAYS:
+            pair = one.placed[way], other.placed[way]
             figures = {"label agreement": label_agreement(*pair), "cycle error": cycle_error(*pair)}
             rows.append({"source": one.shape, "target": other.shape, "nearest point": way, **figures})
     return rows
@@ -226,8 +229,6 @@ def overlap_rows(codes: Sequence["Floats"], network: "Network") -> list[dict[str
 
 def sections(tables: Mapping[str, Rows], names: Sequence[str], parts: Sequence[str]) -> list[Section]:
     """The sections of the pictures named, with their tables; parts: names of the shapes' parts."""
-    colored = ", ".join(
-        f"{part} {color}" for part, color in zip(parts, list(PARTS) * len(parts), strict=False)
-    )
+    colored = ", ".join(f"{part} {color}" for part, color in zip(parts, cycle(PARTS), strict=False))
     about = colored or "without parts: its place there"
     return [section("correspondence", one, f"{one}.png", tables.get(one, ()), about) for one in names]
