@@ -16,8 +16,9 @@ from t3d.geometry.correspondence import lattice
 from t3d.geometry.mesh import Mesh, bounds, face_areas
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.gallery import ShapeFolders, Subject, ranked, view_camera
-from t3d.report.sections import Rows, Section, section
+from t3d.report.sections import Section, section
 from t3d.report.summary import Score, read_scores
+from t3d.report.tables import Rows
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
@@ -81,17 +82,17 @@ def code_panels(codes: Reals, unseen: Reals) -> list[Panel]:
     """Codes of training shapes (K, C) and mean encodings of unseen ones (U, C), by PCA and by t-SNE."""
     from sklearn.decomposition import PCA
 
-    both = np.concatenate([codes, unseen])
+    both, count = np.concatenate([codes, unseen]), len(codes)
     fitted = PCA(2, svd_solver="full").fit(both)
-    axes = [
-        f"component {number} ({share:.0%} of the variance)"
-        for number, share in enumerate(fitted.explained_variance_ratio_, start=1)
-    ]
-    drawn, panels = {"PCA": (fitted.transform(both), axes), "t-SNE": (plane(both), ("", ""))}, []
-    for title, (rows, names) in drawn.items():
-        parts = {"training shapes": rows[: len(codes)].T, "unseen shapes": rows[len(codes) :].T}
-        panels.append(Panel(title, *names, [Series(one, *xy, dots=True) for one, xy in parts.items()]))
-    return panels
+    shares = enumerate(fitted.explained_variance_ratio_, start=1)
+    across, up = (f"component {number} ({share:.0%} of the variance)" for number, share in shares)
+    flat, places = fitted.transform(both), plane(both)
+    return [Panel("PCA", across, up, _dots(flat, count)), Panel("t-SNE", "", "", _dots(places, count))]
+
+
+def _dots(rows: Reals, count: int) -> list[Series]:
+    parts = {"training shapes": rows[:count].T, "unseen shapes": rows[count:].T}
+    return [Series(name, x, y, True) for name, (x, y) in parts.items()]
 
 
 def cloud_panel(title: str, views: Reals) -> Panel:

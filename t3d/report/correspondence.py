@@ -16,7 +16,8 @@ from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.report.figures import SERIES
 from t3d.report.pictures import ANGLES, Tile, around, place_colors, reach, tile, warped
-from t3d.report.sections import Rows, Section, section
+from t3d.report.sections import Section, section
+from t3d.report.tables import Rows
 
 if TYPE_CHECKING:
     from t3d.models.network import Floats, Network
@@ -132,18 +133,16 @@ class Artist:
 
     def transfer(self, source: Member, target: Member) -> list[Drawing]:
         """Parts of a shape (places, if it has none) carried to another by template and by place; its own."""
-        vertices = target.mesh.vertices
         template, unit = WAYS
-        warped_to = warped(target.mesh, self.network, target.code)
+        ours, mesh, vertices = source.placed, target.mesh, target.mesh.vertices
         carried = [
-            (f"parts of {source.shape}", source.mesh, source.placed[unit], source.mesh.vertices),
-            (template, target.mesh, source.placed[template], warped_to),
-            (unit, target.mesh, source.placed[unit], vertices),
-            (f"parts of {target.shape}", target.mesh, target.placed[unit], vertices),
+            (f"parts of {source.shape}", source.mesh, ours[unit], source.mesh.vertices),
+            (template, mesh, ours[template], warped(mesh, self.network, target.code)),
+            (unit, mesh, ours[unit], vertices),
+            (f"parts of {target.shape}", mesh, target.placed[unit], vertices),
         ]
         return [
-            Drawing(caption, mesh, _paint(placed)[counterparts(placed, places)])
-            for caption, mesh, placed, places in carried
+            Drawing(name, on, _paint(placed)[counterparts(placed, at)]) for name, on, placed, at in carried
         ]
 
     def between(self, one: Member, other: Member) -> Iterator[Drawing]:
@@ -216,15 +215,12 @@ def overlap_rows(codes: Sequence["Floats"], network: "Network") -> list[dict[str
     points = lattice(GRID)
     each, template = [network.sdf(points, code) for code in codes], network.template_sdf(points)
     means = {"mean code": network.sdf(points, network.mean_code), "mean distance": np.mean(each, axis=0)}
-    return [
-        {
-            "shape": name,
-            "IoU with the template": overlap(values, template),
-            "mean IoU with the shapes": float(np.mean([overlap(values, one) for one in each])),
-            "shapes": len(each),
-        }
-        for name, values in {"template": template, **means}.items()
-    ]
+    rows = []
+    for name, values in {"template": template, **means}.items():
+        shared = float(np.mean([overlap(values, one) for one in each]))
+        figures = {"IoU with the template": overlap(values, template), "mean IoU with the shapes": shared}
+        rows.append({"shape": name, **figures, "shapes": len(each)})
+    return rows
 
 
 def sections(tables: Mapping[str, Rows], names: Sequence[str], parts: Sequence[str]) -> list[Section]:

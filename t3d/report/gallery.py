@@ -166,35 +166,31 @@ def side_by_side(
             tiles = [known[0].seen(), tile("ground truth", known[0].truth(), camera)]
             tiles += [tile(method_name(who), one.made(), camera, MADE) for who, one in made]
             own = [one for one in scores if (one.part, one.shape) == (part, shape)]
-            tiles += _answers(own, *next(iter(folders.items())), camera)
-            strips.append((shape, tiles))
+            strips.append((shape, [*tiles, *_answers(own, *next(iter(folders.items())), camera)]))
     return strips
 
 
 def _answers(scores: Sequence[Score], variant: str, folders: ShapeFolders, camera: Camera) -> list[Tile]:
     """What retrieval by the pictures of a variant and the oracle answer for a shape, by its scores."""
-    names = {("retrieval", variant, "fix"): "retrieved", ("oracle-retrieval", "", "any"): "oracle"}
-    answers = {(one.method, one.variant, one.choice): one.answer for one in reversed(scores)}
-    train = folders.mesh.get("train", {})
-    found = {name: answers[key] for key, name in names.items() if answers.get(key) in train}
-    return [
-        tile(f"{name}: {shape}", read_ply(train[shape] / "mesh.ply"), camera, MADE)
-        for name, shape in found.items()
-    ]
+    asked = {"retrieved": ("retrieval", variant, "fix"), "oracle": ("oracle-retrieval", "", "any")}
+    train, tiles = folders.mesh.get("train", {}), []
+    for name, key in asked.items():
+        found = [one.answer for one in scores if (one.method, one.variant, one.choice) == key]
+        if found and found[0] in train:
+            mesh = read_ply(train[found[0]] / "mesh.ply")
+            tiles.append(tile(f"{name}: {found[0]}", mesh, camera, MADE))
+    return tiles
 
 
 def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
     """A reconstruction, the true shape and the template, to be turned; what has no surface is left out."""
     path = template / "template.ply"
     standard = read_ply(path) if path.exists() else None
-    places = pictures.place_colors(standard.vertices) if standard else TRUE
-    drawn: dict[str, tuple[Mesh | None, Color]] = {
-        "reconstruction": (subject.made(), MADE),
-        "ground truth": (subject.truth(), TRUE),
-        "template": (standard, places),
-    }
+    drawn: list[tuple[str, Mesh | None, Color]] = [("reconstruction", subject.made(), MADE)]
+    drawn.append(("ground truth", subject.truth(), TRUE))
+    drawn.append(("template", standard, pictures.place_colors(standard.vertices) if standard else TRUE))
     tiles = []
-    for caption, (mesh, color) in drawn.items():
+    for caption, mesh, color in drawn:
         if mesh:
             camera = pictures.around(*pictures.ANGLES[0], size, pictures.reach([mesh]))
             tiles.append(Tile(caption, pictures.draw(mesh, camera, color), solid=pictures.solid(mesh, color)))

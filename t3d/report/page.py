@@ -224,7 +224,7 @@ def _noted(folder: Path) -> list[str]:
 def read_curves(path: Path) -> dict[str, NDArray[np.float64]]:
     """Columns of a `curves.csv` as (N,) arrays; what was not measured at a step is NaN."""
     table = np.genfromtxt(path, delimiter=",", names=True, ndmin=1)
-    return {name: table[name] for name in table.dtype.names}
+    return {name: table[name] for name in table.dtype.names or ()}
 
 
 def trainings(folder: Path, variant: str) -> list[dict[str, Any]]:

@@ -108,9 +108,7 @@ def _figures(protocol: Protocol, scores: Scores, draws: tuple[int, int], drop: b
         "shapes": len({one.shape for one in scores}),
         "expected": len(scores),
         **{name: sum(one.status == status for one in scores) for name, status in COUNTS.items()},
-        "metrics": {
-            metric.name: _metric(protocol, metric, scores, draws, drop) for metric in protocol.metrics
-        },
+        "metrics": {one.name: _metric(protocol, one, scores, draws, drop) for one in protocol.metrics},
     }
 
 

@@ -30,7 +30,10 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 """A table of plain values by the name of their column."""
 
-_LATEX = {letter: "\\" + letter for letter in "&%_#$"} | {DASH: "--", "~": r"\textasciitilde{}"}
+_LATEX = {letter: "\\" + letter for letter in "&%_#$"} | {
+    DASH: "--",
+    "~": r"\textasciitilde{}",
+}
 _LATEX |= {"×": r"$\times$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
 
 
@@ -131,7 +134,7 @@ def latex(table: Table) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.translate(str.maketrans(_LATEX))
+    return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
 def write_table(path: Path, rows: Rows, columns: Sequence[str] = ()) -> None:
@@ -179,15 +182,10 @@ def score_tables(metrics: Mapping[str, Any]) -> list[Table]:
 def _score_table(one: Mapping[str, Any], part: str, rows: Rows) -> Table:
     names = [name for name, metric in rows[0]["metrics"].items() if metric["shown"]]
     columns = [(name, title) for name in names for title in list(STATISTICS)[: 3 if name == names[0] else 2]]
-    cells: list[tuple[Cell, ...]] = [
-        (
-            _method(row),
-            view_of(row),
-            *(figure_of(one, row, name, STATISTICS[title]) for name, title in columns),
-            *(row[name] for name in COUNTS),
-        )
-        for row in rows
-    ]
+    cells: list[tuple[Cell, ...]] = []
+    for row in rows:
+        figures = [figure_of(one, row, name, STATISTICS[title]) for name, title in columns]
+        cells.append((_method(row), view_of(row), *figures, *(row[name] for name in COUNTS)))
     heads = [f"{_arrow((name, rows[0]['metrics'][name]))} {title}" for name, title in columns]
     floors = ", ".join(f"{name} {figure_of(one, rows[0], name, 'floor').text}" for name in names)
     notes = [f"Noise floor (two samplings of one true surface), in the columns' units: {floors}."]
@@ -212,8 +210,8 @@ def figure_of(one: Row, row: Row, metric: str, key: str) -> Figure:
 
 def view_of(row: Row) -> str:
     """How the view of a row was chosen, in words."""
-    level = f"{row['level']}, " if row["level"] == "hard" else ""
-    return level + CHOICES.get(row["choice"], row["choice"])
+    level = "hard, " if row["level"] == "hard" else ""
+    return f"{level}{CHOICES.get(row['choice'], row['choice'])}"
 
 
 def _arrow(metric: tuple[str, Mapping[str, Any]]) -> str:
@@ -227,4 +225,4 @@ def _doubts(one: Mapping[str, Any]) -> list[str]:
 def _method(row: Row) -> str:
     method, variant = row["method"], row["variant"]
     whose = f" ({variant})" if variant not in (method, "") else ""
-    return METHODS.get(method, method) + whose
+    return f"{METHODS.get(method, method)}{whose}"
