@@ -78,19 +78,14 @@ def read_fine(folder: Path) -> Mesh:
     return Mesh(np.asarray(vertices), np.asarray(faces, dtype=np.int64))
 
 
-@dataclass(frozen=True, eq=False)
-class Drawing:
-    """A mesh, or none where there is no surface, and colours (V, 3) of its vertices."""
-
-    caption: str
-    mesh: Mesh | None
-    colors: NDArray[np.uint8]
+Drawing = tuple[str, Mesh | None, NDArray[np.uint8]]
+"""A caption, a mesh or None where there is no surface, and colours (V, 3) of its vertices."""
 
 
 def tiles(row: Sequence[Drawing], size: int) -> list[Tile]:
     """Drawings from the front, all by one camera, which sees whatever a warp moves out."""
-    camera = around(*ANGLES[0], size, reach(one.mesh for one in row if one.mesh))
-    return [tile(one.caption, one.mesh, camera, one.colors) for one in row]
+    camera = around(*ANGLES[0], size, reach(mesh for _, mesh, _ in row if mesh))
+    return [tile(caption, mesh, camera, colors) for caption, mesh, colors in row]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +105,7 @@ class Artist:
     def drawing(self, caption: str, mesh: Mesh | None, places: NDArray[np.floating] | None = None) -> Drawing:
         """A mesh coloured by places (V, 3) of its vertices on the template: their own, if none are given."""
         own = mesh.vertices if mesh else np.empty((0, 3))
-        return Drawing(caption, mesh, self.colors(own if places is None else places))
+        return caption, mesh, self.colors(own if places is None else places)
 
     def colors(self, places: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Colours (N, 3) of places (N, 3) in the template's frame."""
@@ -141,9 +136,7 @@ class Artist:
             (unit, mesh, ours[unit], vertices),
             (f"parts of {target.shape}", mesh, target.placed[unit], vertices),
         ]
-        return [
-            Drawing(name, on, _paint(placed)[counterparts(placed, at)]) for name, on, placed, at in carried
-        ]
+        return [(name, on, _paint(placed)[counterparts(placed, at)]) for name, on, placed, at in carried]
 
     def between(self, one: Member, other: Member) -> Iterator[Drawing]:
         """Shapes of the codes on the straight line between two."""

@@ -87,13 +87,8 @@ class ShapeFolders:
         return Subject(views, mesh, made, read_json(made / "choices.json")["fix"])
 
 
-@dataclass(frozen=True)
-class Card:
-    """One shape of a gallery: its place in the ranking, its score and its strip, empty where it was lost."""
-
-    label: str
-    score: Score
-    tiles: Sequence[Tile]
+Card = tuple[str, Score, list[Tile]]
+"""One shape of a gallery: its place in the ranking, its score and its strip, empty where it was lost."""
 
 
 def ranked(scores: Sequence[Score], variant: str, part: str) -> list[Score]:
@@ -144,7 +139,7 @@ def cards(
     for rank in chosen(len(order), shown):
         subject = folders.subject(part, order[rank].shape)
         tiles = strip(subject, network, size) if subject else []
-        found.append(Card(rank_label(rank, len(order)), order[rank], tiles))
+        found.append((rank_label(rank, len(order)), order[rank], tiles))
     return found
 
 

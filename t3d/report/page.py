@@ -179,13 +179,14 @@ def _gallery(
 
     network = load(inputs.network[variant])
     by_part = {part: cards(scores, folders, network, part, shown, size) for part in PARTS}
-    named = {card.label: card for card in by_part["test"] if not card.label.startswith("rank")}
-    subjects = {label: folders.subject("test", card.score.shape) for label, card in named.items()}
+    strips = {label: tiles for label, _, tiles in by_part["test"]}
+    named = {label: one.shape for label, one, _ in by_part["test"] if not label.startswith("rank")}
+    subjects = {label: folders.subject("test", shape) for label, shape in named.items()}
     template, middle = inputs.template[variant], ("median", "only shape", "best")  # best: of two
     return {
         "variant": variant,
         "cards": by_part,
-        "median": next((named[label].tiles for label in middle if label in named), ()),
+        "median": next((strips[label] for label in middle if label in strips), ()),
         "solids": {label: solid_tiles(one, template, size) for label, one in subjects.items() if one},
         "sections": inlined(inputs.correspondence[variant]),
     }

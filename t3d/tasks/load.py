@@ -159,9 +159,8 @@ def load(path: str | Path) -> Data:
     else:
         run = latest_run(path)
         parts, reasons = run["parts"], {one["shape"]: one["reason"] for one in run["failures"]}
-        made = {
-            kind: {one: path / to for one, to in run["artifacts"].get(kind, {}).items()} for kind in STAGES
-        }
+        there = {stage: run["artifacts"].get(stage, {}).items() for stage in STAGES}
+        made = {stage: {one: path / to for one, to in pairs} for stage, pairs in there.items()}
     for part in PARTS:
         ids = sorted(parts.get(part, ()))
         needed = [made[stage].keys() for stage in STAGES[: 3 if part == "test" else 2]]
