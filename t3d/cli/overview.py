@@ -15,9 +15,9 @@ from t3d.errors import UsageError
 def overview(work: Path) -> None:
     """The latest reports of all categories on one page, WORK/index.html, with their scores side by side."""
     from t3d.pipeline.runs import latest_run
-    from t3d.report.overview import entry, overview_page
+    from t3d.report.page import overview_page
 
-    entries = []
+    found = {}
     for runs in sorted(work.glob("*/runs")):
         root = runs.parent
         try:
@@ -25,9 +25,9 @@ def overview(work: Path) -> None:
         except UsageError:
             continue
         report, scores = (root / made["artifacts"][name][""] for name in ("report", "scores"))
-        entries.append(entry(work, root.name, (report, scores), not made["settings"].get("data")))
-    if not entries:
+        found[root.name] = report, scores, not made["settings"].get("data")
+    if not found:
         raise UsageError(f"{work}: no report in it yet; start one with `t3d run`")
     path = work / "index.html"
-    path.write_text(overview_page(entries), encoding="utf-8")
+    path.write_text(overview_page(work, found), encoding="utf-8")
     say(str(path))

@@ -3,6 +3,7 @@
 K shapes, V views of each, C numbers in a code or feature.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +13,35 @@ from numpy.typing import NDArray
 
 from t3d.datasets.splits import evenly
 from t3d.geometry.correspondence import lattice
+from t3d.geometry.mesh import Mesh, bounds, face_areas
 from t3d.report.figures import Panel, Series, chart
-from t3d.report.gallery import ShapeFolders
-from t3d.report.sections import Rows, Section, section
+from t3d.report.gallery import ShapeFolders, Subject, ranked, view_camera
+from t3d.report.sections import Section, section
 from t3d.report.summary import Score, read_scores
-from t3d.report.worst import worst_rows
+from t3d.report.tables import Rows
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
 
 Reals = NDArray[np.floating]
+Networks = Mapping[str, "Network"]
+Clouds = Mapping[str, Reals]
+"""Codes (K, C) or views (K, V, C) by network or encoder."""
 
 DIRECTIONS = (("azimuth (°; 270: front, 90: back)", 45.0), ("elevation (°)", 5.0))
 """Names of axes, by the camera recipe's convention, and widths of bins in degrees."""
 
 DRAWN = 300
 """Of pairs of codes, so that no network hides another."""
+
+WORST = 0.05
+"""Share of the shapes whose reconstructions are looked at as the worst, at least one."""
+
+LOOSE = 0.1
+"""Share of the area beside the largest piece from which a mesh counts as fragments."""
+
+OFF = 0.25
+"""Distance between the sides of bounding boxes from which a mesh counts as far off, in unit-frame lengths."""
 
 
 def several(views: Mapping[str, Path], count: int) -> dict[str, Path]:
@@ -40,28 +54,28 @@ def pictures(views: Mapping[str, Path], count: int) -> list[NDArray[np.uint8]]:
     """At most `count` easy views (V, H, H, 3) of each shape, as many of all; `views`: folders by shape id."""
     from t3d.models.embeddings import easy_views
 
-    read = [easy_views(folder, count) for folder in views.values()]
-    return [images[: min(map(len, read))] for images in read]
+    return _alike([easy_views(folder, count) for folder in views.values()])
 
 
 def azimuths(views: Mapping[str, Path], count: int) -> Reals:
     """Azimuths (K, V) in degrees of these views."""
     from t3d.models.embeddings import easy_numbers
 
-    read = [
-        [direction(folder, f"easy/{number:02d}")[0] for number in easy_numbers(folder, count)]
-        for folder in views.values()
-    ]
-    return np.array([angles[: min(map(len, read))] for angles in read])
+    numbers = {folder: easy_numbers(folder, count) for folder in views.values()}
+    return np.array(_alike([[direction(at, f"easy/{n:02d}")[0] for n in of] for at, of in numbers.items()]))
+
+
+def _alike(rows: Sequence[Any]) -> list[Any]:
+    """The rows, all as short as the shortest."""
+    return [row[: min(map(len, rows))] for row in rows]
 
 
 def plane(rows: Reals) -> Reals:
     """Rows (M, C), M > 2, in two dimensions by t-SNE (van der Maaten & Hinton 2008); the same every time."""
     from sklearn.manifold import TSNE
 
-    near = min(30.0, (len(rows) - 1) / 3)
-    made: Reals = TSNE(perplexity=near, init="pca", random_state=0).fit_transform(rows.astype(np.float64))
-    return made
+    plan = TSNE(perplexity=min(30.0, (len(rows) - 1) / 3), init="pca", random_state=0)
+    return np.asarray(plan.fit_transform(rows.astype(np.float64)))
 
 
 def code_panels(codes: Reals, unseen: Reals) -> list[Panel]:
@@ -70,11 +84,10 @@ def code_panels(codes: Reals, unseen: Reals) -> list[Panel]:
 
     both, count = np.concatenate([codes, unseen]), len(codes)
     fitted = PCA(2, svd_solver="full").fit(both)
-    first, second = (
-        f"component {n + 1} ({fitted.explained_variance_ratio_[n]:.0%} of the variance)" for n in (0, 1)
-    )
+    shares = enumerate(fitted.explained_variance_ratio_, start=1)
+    across, up = (f"component {number} ({share:.0%} of the variance)" for number, share in shares)
     flat, places = fitted.transform(both), plane(both)
-    return [Panel("PCA", first, second, _dots(flat, count)), Panel("t-SNE", "", "", _dots(places, count))]
+    return [Panel("PCA", across, up, _dots(flat, count)), Panel("t-SNE", "", "", _dots(places, count))]
 
 
 def _dots(rows: Reals, count: int) -> list[Series]:
@@ -96,17 +109,13 @@ def cosine_panel(title: str, views: Reals) -> Panel:
     shares = [np.histogram(values, edges)[0] / len(values) for values in cosines(views)]
     names = ("views of one shape", "views of two shapes")
     series = [Series(name, edges[1:] - 0.025, share) for name, share in zip(names, shares, strict=True)]
-    return Panel(
-        f"{title}: pairs of views", "cosine (bins of 0.05)", "share of pairs", series, limits=(0, None)
-    )
+    across, up = "cosine (bins of 0.05)", "share of pairs"
+    return Panel(f"{title}: pairs of views", across, up, series, limits=(0, None))
 
 
 def direction(folder: Path, view: str) -> tuple[float, float]:
     """Azimuth in [0, 360) and elevation, in degrees, of the eye of a view (`easy/07`) of a `views` folder."""
-    from t3d.datasets.cameras import read_cameras
-
-    level, number = view.split("/")
-    x, y, z = read_cameras(folder / "cameras.json")[level][int(number)].eye
+    x, y, z = view_camera(folder, view).eye
     return float(np.degrees(np.arctan2(z, x)) % 360), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
 
 
@@ -175,24 +184,16 @@ def write_figure(out: Path, name: str, panels: Sequence[Panel], rows: Rows = (),
     return found
 
 
-def code_sections(
-    out: Path,
-    models: Mapping[str, "Network"],
-    codes: Mapping[str, Reals],
-    clouds: Mapping[str, Reals],
-    shapes: int,
-) -> list[Section]:
+def code_sections(out: Path, models: Networks, codes: Clouds, views: Clouds, shapes: int) -> list[Section]:
     """Codes (K, C) of some of `shapes` training shapes and of views (U, V, C) of unseen ones, by network."""
     drawn = [
-        write_figure(out, "codes", code_panels(codes[name], views.mean(1)), about=name)
-        for name, views in clouds.items()
+        write_figure(out, "codes", code_panels(codes[name], seen.mean(1)), about=name)
+        for name, seen in views.items()
     ]
-    return [*drawn, warp_section(out, models, codes, shapes), cloud_section(out, "codes", clouds)]
+    return [*drawn, warp_section(out, models, codes, shapes), cloud_section(out, "codes", views)]
 
 
-def warp_section(
-    out: Path, models: Mapping[str, "Network"], codes: Mapping[str, Reals], shapes: int
-) -> Section:
+def warp_section(out: Path, models: Networks, codes: Clouds, shapes: int) -> Section:
     """How codes (K, C) by network go with warps, and what a code book for `shapes` shapes costs."""
     pairs = {name: warp_distances(model, codes[name], lattice(8)) for name, model in models.items()}
     rows = [code_row(name, model, shapes, pairs[name]) for name, model in models.items()]
@@ -203,7 +204,7 @@ def warp_section(
     return write_figure(out, "warps", [near, growth_panel(rows, shapes)], rows)
 
 
-def cloud_section(out: Path, about: str, clouds: Mapping[str, Reals]) -> Section:
+def cloud_section(out: Path, about: str, clouds: Clouds) -> Section:
     """Views (K, V, C) by encoder: in the plane, and their cosines: how well they tell shapes apart."""
     from t3d.models.embeddings import measures
 
@@ -212,7 +213,7 @@ def cloud_section(out: Path, about: str, clouds: Mapping[str, Reals]) -> Section
     return write_figure(out, "views", panels, rows, about)
 
 
-def drift_section(out: Path, clouds: Mapping[str, Reals], at: Reals) -> Section:
+def drift_section(out: Path, clouds: Clouds, at: Reals) -> Section:
     """How far codes of views (K, V, C) by network are from their shape's mean, by azimuth `at` (K, V)."""
     from t3d.models.embeddings import drift
 
@@ -228,3 +229,39 @@ def error_section(out: Path, scores: Path, folders: Mapping[str, ShapeFolders]) 
     views = next(iter(folders.values())).views["test"]
     worst = [row for name, found in folders.items() for row in worst_rows(test, found, name)]
     return write_figure(out, "errors", error_panels(test, views), worst)
+
+
+def worst_rows(scores: Sequence[Score], folders: ShapeFolders, variant: str) -> list[dict[str, Any]]:
+    """A network's worst test shapes from the fixed view, worst first, and what is wrong with each.
+
+    Shapes without ground truth are none.
+    """
+    known = [one for one in ranked(scores, variant, "test") if one.chamfer is not None]
+    rows = []
+    for one in known[::-1][: math.ceil(WORST * len(known))]:
+        found = {"kind": flaw(folders.subject("test", one.shape)), "chamfer": one.chamfer}
+        rows.append({"variant": variant, "shape": one.shape, "view": one.view, **found})
+    return rows
+
+
+def flaw(subject: Subject | None) -> str:
+    """`missing`, `empty`, `fragments`, `far off`, or `other form` where the mesh is whole and in place.
+
+    See `LOOSE` and `OFF`.
+    """
+    made = subject.made() if subject else None
+    if subject is None or made is None:
+        return "empty" if subject and subject.reason() else "missing"
+    if loose_share(made) > LOOSE:
+        return "fragments"
+    return "far off" if np.abs(bounds(made) - bounds(subject.truth())).max() > OFF else "other form"
+
+
+def loose_share(mesh: Mesh) -> float:
+    """Share of the area that does not belong to the connected piece with the largest."""
+    from trimesh.graph import connected_component_labels
+
+    edges = np.concatenate([mesh.faces[:, :2], mesh.faces[:, 1:]])
+    piece = connected_component_labels(edges, len(mesh.vertices))[mesh.faces[:, 0]]
+    areas = np.bincount(piece, face_areas(mesh))
+    return float(1 - areas.max() / areas.sum())

@@ -1,7 +1,7 @@
 """What is scored of every shape: what networks made of its pictures, their baselines, and oracles."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from t3d.errors import DataError
 from t3d.geometry.clouds import Body, Cloud
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.protocols import Protocol
-from t3d.report.summary import ANY, PARTS, ByPart, Score, subjects
+from t3d.report.summary import ANY, PARTS, ByPart, Predictions, Score, scores_of
 
 BASELINES = {"template": "template", "mean-code": "mean"}
 """File of a baseline in the template's folder by its name in the scores."""
@@ -73,24 +73,16 @@ class Truths:
 def scored(
     truths: Truths, made: Sequence[Made], who: tuple[str, str], protocols: Sequence[Protocol], seed: int
 ) -> list[Score]:
-    """Every score of a shape, in the order of the tables; a mesh that stands for several is scored once.
-
-    who: part as in score files, and id.
-    """
+    """Every score of a shape, in the order of the tables; who: part as in score files, and id."""
     part, shape = who
-    attempts = [*_attempts(truths, made, part, shape)]
-    rows = []
-    for subject in subjects(protocols, shape, seed, lambda: truths.body(part, shape), True):
-        score = cache(subject.score)
-        rows += [replace(score(prediction), **labels, part=part) for labels, prediction in attempts]
-    return rows
+    load = partial(truths.body, part, shape)
+    return scores_of(shape, protocols, load, _attempts(truths, made, part, shape), seed, floors=True)
 
 
-def _attempts(
-    truths: Truths, made: Sequence[Made], part: str, shape: str
-) -> Iterator[tuple[Labels, Body | str]]:
+def _attempts(truths: Truths, made: Sequence[Made], part: str, shape: str) -> Predictions:
     """Everything that is to be scored for a shape: labels, and the mesh or why there is none."""
-    name, lost, blind = PARTS[part], truths.lost(shape), {"level": ANY, "choice": ANY, "view": ""}
+    name, lost = PARTS[part], truths.lost(shape)
+    blind = {"part": part, "level": ANY, "choice": ANY, "view": ""}
     read = cache(partial(_read, truths.mesh.get(name, {}).get(shape)))
 
     def retrieved(labels: Labels, found: Mapping[str, str]) -> tuple[Labels, Body | str]:
@@ -100,16 +92,20 @@ def _attempts(
         return labels | {"answer": found["shape"]}, read(mesh, "", False)
 
     for one in made:
-        who, answers = {"method": one.variant, "variant": one.variant}, one.retrieved.get(shape, {})
+        who, answers = {"variant": one.variant, "part": part}, one.retrieved.get(shape, {})
         folder, best = (of.get(name, {}).get(shape) for of in (one.reconstructions, one.oracle_code))
         known = read_json(folder / "choices.json") if folder else {"views": {}}
-        seen = [*_pictures(known["views"], one.views)]
+        seen = [
+            who | {"level": level, "choice": choice, "view": view}
+            for (level, choice), count in one.views.items()
+            for view in known["views"].get(level, {}).get(choice, [""] * count)  # none of a lost shape
+        ]
         for labels in seen:
             view = labels["view"]
             found = read(folder / f"{view}.ply", known[view].get("reason", "")) if folder and view else lost
-            yield who | labels, found or "no reconstruction was made"
+            yield labels | {"method": one.variant}, found or "no reconstruction was made"
         for labels in seen:
-            yield retrieved(who | labels | {"method": "retrieval"}, answers.get(labels["view"], {}))
+            yield retrieved(labels | {"method": "retrieval"}, answers.get(labels["view"], {}))
         for method, file in BASELINES.items():
             reason = read_json(one.template / "template.json").get(file, {}).get("reason", "")
             yield who | blind | {"method": method}, read(one.template / f"{file}.ply", reason, False)
@@ -117,15 +113,6 @@ def _attempts(
             found = read(best / "mesh.ply", read_json(best / "code.json").get("reason", "")) if best else lost
             yield who | blind | {"method": "oracle-code"}, found or "no code was sought"
     yield retrieved(blind | {"method": "oracle-retrieval", "variant": ""}, truths.nearest.get(shape, {}))
-
-
-def _pictures(
-    chosen: Mapping[str, Mapping[str, Sequence[str]]], expected: Mapping[tuple[str, str], int]
-) -> Iterator[Labels]:
-    """Level, choice and view of every picture that a shape is made from; empty views where it was lost."""
-    for (level, choice), count in expected.items():
-        for view in chosen.get(level, {}).get(choice, [""] * count):
-            yield {"level": level, "choice": choice, "view": view}
 
 
 def _read(truth: Path | None, file: Path, reason: str, placed: bool = True) -> Body | str:

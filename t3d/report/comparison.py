@@ -1,6 +1,7 @@
 """The tables of the method's slides out of `metrics.json` files, beside what others published."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -8,11 +9,11 @@ from t3d.datasets.published import Published
 from t3d.datasets.published import rows as published
 from t3d.report.tables import CHOICES, DASH, Cell, Figure, Table, figure_of, method_name, rescaled
 
-Runs = Mapping[str, Mapping[str, Any]]
-"""Contents of `metrics.json` by category."""
+Content = Mapping[str, Any]
+"""Of `metrics.json`, or of a part of it."""
 
-SHOWN = ("fix", "rnd")
-"""View choices of the slides' tables."""
+Runs = Mapping[str, Content]
+"""Contents of `metrics.json` by category."""
 
 FOREIGN = "Rows of other test shapes cannot be compared with each other."
 
@@ -41,23 +42,22 @@ def _printed(row: Published) -> Row:
     return (row.method, row.shapes, row.certainty, row.source), mean, median
 
 
-def _own(like: Published, metrics: Mapping[str, Any]) -> Iterator[Row]:
+def _own(like: Published, metrics: Content) -> Iterator[Row]:
     """Own scores in the protocol of a published one, or converted as near to it as is exact; or none, as
     where the own protocol was kept to approximately only.
     """
     rule = like.own
-    for one in metrics["protocols"]:
-        known = one["protocol"] == rule.get("protocol") and not one["approximate"]
-        for row in _of_networks(one) if known else ():
-            keys = ("mean_evaluated", "median_evaluated") if rule.get("drop") else ("mean", "median")
-            pair = [figure_of(one, row, rule["metric"], key) for key in keys]
-            if rule.get("drop"):
-                pair = [Figure(figure.value, like.protocol, figure.factor) for figure in pair]
-            if "lengths" in rule:
-                pair = [rescaled(figure, rule["lengths"], 2) for figure in pair]
-            shapes = f"{row['evaluated']} evaluated, {row['failed']} failed, of this run"
-            who = f"t3d, {row['method']}, {CHOICES[row['choice']]}"
-            yield (who, shapes, "this run", "metrics.json"), pair[0], pair[1]
+    kept = [one for one in metrics["protocols"] if not one["approximate"]]
+    for one, row in _of_networks([one for one in kept if one["protocol"] == rule.get("protocol")]):
+        keys = ("mean_evaluated", "median_evaluated") if rule.get("drop") else ("mean", "median")
+        mean, median = (figure_of(one, row, rule["metric"], key) for key in keys)
+        if rule.get("drop"):
+            mean, median = (replace(figure, protocol=like.protocol) for figure in (mean, median))
+        if "lengths" in rule:
+            mean, median = (rescaled(figure, rule["lengths"], 2) for figure in (mean, median))
+        shapes = f"{row['evaluated']} evaluated, {row['failed']} failed, of this run"
+        who = f"t3d, {row['method']}, {CHOICES[row['choice']]}"
+        yield (who, shapes, "this run", "metrics.json"), mean, median
 
 
 def _table(title: str, rows: Sequence[Row], note: str) -> Table:
@@ -75,35 +75,28 @@ def _table(title: str, rows: Sequence[Row], note: str) -> Table:
 
 def solution_tables(runs: Runs) -> list[Table]:
     """Sol 1 against Sol 2, fixed and random view, a mean and a median per category; a table per protocol."""
-    labels = dict.fromkeys(one["label"] for metrics in runs.values() for one in metrics["protocols"])
-    return [table for label in labels if (table := _solutions(runs, label)).rows]
-
-
-def _solutions(runs: Runs, label: str) -> Table:
-    found: dict[tuple[str, str], dict[str, Cell]] = {}
-    columns: list[str] = []
+    found: dict[str, dict[tuple[str, str], dict[str, Cell]]] = {}
     for category, metrics in runs.items():
-        for one in (one for one in metrics["protocols"] if one["label"] == label):
-            heads = {f"{category} {key}": key for key in ("mean", "median")}
-            columns += heads
-            for row in _of_networks(one):
-                cells = {
-                    head: figure_of(one, row, next(iter(row["metrics"])), key) for head, key in heads.items()
-                }
-                found.setdefault((row["variant"], row["choice"]), {}).update(cells)
-    rows = [
-        (f"{method_name(variant)} ({choice})", label, *(cells.get(column, DASH) for column in columns))
-        for (variant, choice), cells in sorted(found.items())
-    ]
-    return Table(f"Solutions, {label}", ("", "protocol", *columns), tuple(rows))
+        for one, row in _of_networks(metrics["protocols"]):
+            cells = found.setdefault(one["label"], {}).setdefault((row["variant"], row["choice"]), {})
+            for key in ("mean", "median"):
+                cells[f"{category} {key}"] = figure_of(one, row, next(iter(row["metrics"])), key)
+    tables = []
+    for label, lines in found.items():
+        known = {head for cells in lines.values() for head in cells}
+        heads = [head for one in runs for head in (f"{one} mean", f"{one} median") if head in known]
+        rows = [
+            (f"{method_name(variant)} ({choice})", label, *(cells.get(head, DASH) for head in heads))
+            for (variant, choice), cells in sorted(lines.items())
+        ]
+        tables.append(Table(f"Solutions, {label}", ("", "protocol", *heads), tuple(rows)))
+    return tables
 
 
-def _of_networks(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Rows of networks on test shapes from easy views, fixed or random."""
-    return [
-        row
-        for row in one["rows"]
-        if row["method"] == row["variant"]
-        and (row["part"], row["level"]) == ("test", "easy")
-        and row["choice"] in SHOWN
-    ]
+def _of_networks(protocols: Sequence[Content]) -> Iterator[tuple[Content, Content]]:
+    """Rows of networks on test shapes from easy views, fixed or random, each with its protocol."""
+    for one in protocols:
+        for row in one["rows"]:
+            easy = (row["part"], row["level"]) == ("test", "easy") and row["choice"] in ("fix", "rnd")
+            if easy and row["method"] == row["variant"]:
+                yield one, row

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import cycle, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,15 @@ from t3d.geometry.correspondence import Placed, counterparts, cycle_error, label
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.report.figures import SERIES
 from t3d.report.pictures import ANGLES, Tile, around, place_colors, reach, tile, warped
-from t3d.report.sections import Rows, Section, section
+from t3d.report.sections import Section, section
+from t3d.report.tables import Rows
 
 if TYPE_CHECKING:
     from t3d.models.network import Floats, Network
+
+Folders = Mapping[str, Path]
+Codes = Mapping[str, "Floats"]
+"""By shape."""
 
 EDGE = 0.04
 """Longest edge of triangles that are coloured by their corners, in unit-frame lengths."""
@@ -32,26 +37,24 @@ PARTS = dict(
 GRID = 32
 """Cells of the box [-1, 1]^3 along each axis at which insides are compared."""
 
-WAYS = {"through the template": "warped", "in the unit frame": "still"}
-"""Where a point's counterpart on another shape is looked for, the nearest one there: places of a `Member`."""
+WAYS = ("through the template", "in the unit frame")
+"""Where a point's counterpart on another shape is looked for, the nearest one there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A training shape: its mesh in the unit frame, its code, and labelled points on its surface.
-
-    `warped` has the points' places in the template's frame, `still` those in the unit frame.
+    """A training shape: its mesh in the unit frame, its code, and labelled points on its surface, by `WAYS`
+    with their places in the template's frame and in the unit frame.
     """
 
     shape: str
     mesh: Mesh
     code: "Floats"
-    warped: Placed
-    still: Placed
+    placed: Mapping[str, Placed]
 
 
 def read_members(
-    meshes: Mapping[str, Path], labels: Mapping[str, Path], codes: Mapping[str, "Floats"], network: "Network"
+    meshes: Folders, labels: Folders, codes: Codes, network: "Network"
 ) -> tuple[list[Member], list[str]]:
     """Shapes from their `mesh` and `labels` folders, and the names that their labels are places in."""
     named = {shape: read_json(labels[shape] / "parts.json") for shape in meshes}
@@ -60,9 +63,9 @@ def read_members(
     for shape, folder in meshes.items():
         points, found = read_npz(labels[shape] / "labels.npz", "points", "labels")
         numbers = np.array([*map(names.index, named[shape]), -1])[found]
-        places = network.warp(points, codes[shape]).astype(np.float64)
-        pair = (Placed(points, where, numbers) for where in (places, points))
-        members.append(Member(shape, read_fine(folder), codes[shape], *pair))
+        places = (network.warp(points, codes[shape]).astype(np.float64), points)
+        placed = {way: Placed(points, at, numbers) for way, at in zip(WAYS, places, strict=True)}
+        members.append(Member(shape, read_fine(folder), codes[shape], placed))
     return members, names
 
 
@@ -75,19 +78,14 @@ def read_fine(folder: Path) -> Mesh:
     return Mesh(np.asarray(vertices), np.asarray(faces, dtype=np.int64))
 
 
-@dataclass(frozen=True, eq=False)
-class Drawing:
-    """A mesh, or none where there is no surface, and colours (V, 3) of its vertices."""
-
-    caption: str
-    mesh: Mesh | None
-    colors: NDArray[np.uint8]
+Drawing = tuple[str, Mesh | None, NDArray[np.uint8]]
+"""A caption, a mesh or None where there is no surface, and colours (V, 3) of its vertices."""
 
 
 def tiles(row: Sequence[Drawing], size: int) -> list[Tile]:
     """Drawings from the front, all by one camera, which sees whatever a warp moves out."""
-    camera = around(*ANGLES[0], size, reach(one.mesh for one in row if one.mesh))
-    return [tile(one.caption, one.mesh, camera, one.colors) for one in row]
+    camera = around(*ANGLES[0], size, reach(mesh for _, mesh, _ in row if mesh))
+    return [tile(caption, mesh, camera, colors) for caption, mesh, colors in row]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +105,7 @@ class Artist:
     def drawing(self, caption: str, mesh: Mesh | None, places: NDArray[np.floating] | None = None) -> Drawing:
         """A mesh coloured by places (V, 3) of its vertices on the template: their own, if none are given."""
         own = mesh.vertices if mesh else np.empty((0, 3))
-        return Drawing(caption, mesh, self.colors(own if places is None else places))
+        return caption, mesh, self.colors(own if places is None else places)
 
     def colors(self, places: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Colours (N, 3) of places (N, 3) in the template's frame."""
@@ -130,18 +128,15 @@ class Artist:
 
     def transfer(self, source: Member, target: Member) -> list[Drawing]:
         """Parts of a shape (places, if it has none) carried to another by template and by place; its own."""
-        vertices = target.mesh.vertices
-        on_template = warped(target.mesh, self.network, target.code)
+        template, unit = WAYS
+        ours, mesh, vertices = source.placed, target.mesh, target.mesh.vertices
         carried = [
-            (f"parts of {source.shape}", source.mesh, source.still, source.mesh.vertices),
-            ("through the template", target.mesh, source.warped, on_template),
-            ("in the unit frame", target.mesh, source.still, vertices),
-            (f"parts of {target.shape}", target.mesh, target.still, vertices),
+            (f"parts of {source.shape}", source.mesh, ours[unit], source.mesh.vertices),
+            (template, mesh, ours[template], warped(mesh, self.network, target.code)),
+            (unit, mesh, ours[unit], vertices),
+            (f"parts of {target.shape}", mesh, target.placed[unit], vertices),
         ]
-        return [
-            Drawing(caption, mesh, _paint(placed)[counterparts(placed, places)])
-            for caption, mesh, placed, places in carried
-        ]
+        return [(name, on, _paint(placed)[counterparts(placed, at)]) for name, on, placed, at in carried]
 
     def between(self, one: Member, other: Member) -> Iterator[Drawing]:
         """Shapes of the codes on the straight line between two."""
@@ -159,7 +154,7 @@ class Artist:
             return None
 
     def pictures(
-        self, members: Sequence[Member], shown: int, sheet: Mapping[str, Path], codes: Mapping[str, "Floats"]
+        self, members: Sequence[Member], shown: int, sheet: Folders, codes: Codes
     ) -> dict[str, list[list[Tile]]]:
         """Rows of tiles of each picture by its name, with `shown` members or pairs of them.
 
@@ -189,8 +184,8 @@ def pair_rows(members: Sequence[Member]) -> list[dict[str, Any]]:
     """Two rows for every ordered pair: what transfer through the template and in the unit frame come to."""
     rows = []
     for one, other in permutations(members, 2):
-        for way, name in WAYS.items():
-            pair = getattr(one, name), getattr(other, name)
+        for way in WAYS:
+            pair = one.placed[way], other.placed[way]
             figures = {"label agreement": label_agreement(*pair), "cycle error": cycle_error(*pair)}
             rows.append({"source": one.shape, "target": other.shape, "nearest point": way, **figures})
     return rows
@@ -213,21 +208,16 @@ def overlap_rows(codes: Sequence["Floats"], network: "Network") -> list[dict[str
     points = lattice(GRID)
     each, template = [network.sdf(points, code) for code in codes], network.template_sdf(points)
     means = {"mean code": network.sdf(points, network.mean_code), "mean distance": np.mean(each, axis=0)}
-    return [
-        {
-            "shape": name,
-            "IoU with the template": overlap(values, template),
-            "mean IoU with the shapes": float(np.mean([overlap(values, one) for one in each])),
-            "shapes": len(each),
-        }
-        for name, values in {"template": template, **means}.items()
-    ]
+    rows = []
+    for name, values in {"template": template, **means}.items():
+        shared = float(np.mean([overlap(values, one) for one in each]))
+        figures = {"IoU with the template": overlap(values, template), "mean IoU with the shapes": shared}
+        rows.append({"shape": name, **figures, "shapes": len(each)})
+    return rows
 
 
 def sections(tables: Mapping[str, Rows], names: Sequence[str], parts: Sequence[str]) -> list[Section]:
     """The sections of the pictures named, with their tables; parts: names of the shapes' parts."""
-    colored = ", ".join(
-        f"{part} {color}" for part, color in zip(parts, list(PARTS) * len(parts), strict=False)
-    )
+    colored = ", ".join(f"{part} {color}" for part, color in zip(parts, cycle(PARTS), strict=False))
     about = colored or "without parts: its place there"
     return [section("correspondence", one, f"{one}.png", tables.get(one, ()), about) for one in names]

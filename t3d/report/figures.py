@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours of Okabe and Ito (2008), told apart by colour-blind readers too; CSS may replace them."""
@@ -76,7 +75,9 @@ def chart(title: str, panels: Sequence[Panel]) -> str:
         figure.suptitle(title, fontsize=10, x=0.01, ha="left", fontweight="bold")
         for place, panel in enumerate(panels, start=1):
             _fill(figure.add_subplot(rows, columns, place), panel)
-        return _plain_svg(figure)
+        text, nothing = io.StringIO(), dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(text, format="svg", facecolor=_PAPER, metadata=nothing)
+        return text.getvalue()
 
 
 def _fill(axes: "Axes", panel: Panel) -> None:
@@ -120,35 +121,26 @@ def _log_scale(axis: "Axis", name: str) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def curves(columns: Mapping[str, NDArray[np.float64]], title: str, share: bool = False) -> str:
-    """SVG of every loss in `columns` over optimisation steps, on a logarithmic axis; or of shares, on [0, 1].
+def curves(title: str, series: Sequence[Series], share: bool = False) -> str:
+    """SVG of losses over optimisation steps, on a logarithmic axis; or of shares, on [0, 1].
 
-    `columns` holds `step` and (N,) arrays; a value that was not measured at a step is NaN. Values that
-    a logarithm cannot show (zero or less) leave a gap.
+    Values that a logarithm cannot show (zero or less) leave a gap; a series of nothing else is left out.
     """
-    names = [name for name in columns if name != "step" and np.any(columns[name] > 0)]
-    series = [Series(name, columns["step"], columns[name]) for name in names]
     up, log, limits = ("share", "", (0, 1)) if share else ("loss (log scale)", "y", (None, None))
-    return themed(chart(title, [Panel("", "optimisation step", up, series, log, limits)]))
+    shown = [one for one in series if np.any(one.y > 0)]
+    return themed(chart(title, [Panel("", "optimisation step", up, shown, log, limits)]))
 
 
-def distribution(groups: Sequence[tuple[str, Sequence[float]]], title: str, axis: str) -> str:
-    """SVG with one row of dots per group (name, values), its median marked, on a logarithmic axis."""
+def distribution(groups: Mapping[str, Sequence[float]], title: str, axis: str) -> str:
+    """SVG with one row of dots per group of values by its name, the median marked, on a logarithmic axis."""
     series = []
-    for row, (_, values) in enumerate(groups):
+    for row, values in enumerate(groups.values()):
         shown = np.array([value for value in values if value > 0])
         apart = np.arange(1, len(shown) + 1) * 0.6180339887 % 1 / 2 - 0.25  # the golden ratio's sequence
         series.append(Series("", shown, row + apart, True, row))
         middle = np.full(2, np.median(shown) if len(shown) else np.nan)
         series.append(Series("", middle, row + np.array([-0.36, 0.36]), color=row))
-    return themed(chart(title, [Panel("", axis, "", series, "x", rows=[name for name, _ in groups])]))
-
-
-def _plain_svg(figure: "Figure") -> str:
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", facecolor=_PAPER, metadata=nothing)
-    return buffer.getvalue()
+    return themed(chart(title, [Panel("", axis, "", series, "x", rows=list(groups))]))
 
 
 def themed(text: str) -> str:

@@ -1,25 +1,32 @@
 """Which shapes a report shows, and their pictures: strips of one shape each, from best to worst."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from t3d.datasets.formats import read_json, read_transform
+from t3d.datasets.cameras import read_cameras
+from t3d.datasets.formats import read_json, read_npz, read_transform
 from t3d.datasets.images import read_rgb
 from t3d.datasets.meshes import read_ply
-from t3d.geometry.cameras import Camera
+from t3d.geometry.cameras import Camera, resized
 from t3d.geometry.mesh import Mesh
 from t3d.report import pictures
 from t3d.report.pictures import MADE, TRUE, Color, Tile, tile
 from t3d.report.summary import PARTS, ByPart, Score
 from t3d.report.tables import method_name
-from t3d.report.viewer import solid
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
+
+
+def view_camera(views: Path, view: str) -> Camera:
+    """Camera of a rendered view such as `easy/30` of a `views` folder, in the unit frame."""
+    level, number = view.split("/")
+    return read_cameras(views / "cameras.json")[level][int(number)]
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,17 @@ class Subject:
 
     def camera(self, size: int) -> Camera:
         """That of the view, for pictures `size` pixels wide."""
-        return pictures.view_camera(self.views, self.view, size)
+        return resized(view_camera(self.views, self.view), size)
+
+    def image(self) -> NDArray[np.uint8]:
+        """The view itself, (H, W, 3) on white."""
+        return read_rgb(self.views / f"{self.view}.png")
 
     def seen(self) -> Tile:
-        """The view itself."""
-        return Tile("input view", pictures.input_view(self.views, self.view))
+        """The view without its background."""
+        level, number = self.view.split("/")
+        (masks,) = read_npz(self.views / "masks.npz", level)
+        return Tile("input view", pictures.cut_out(self.image(), masks[int(number)]))
 
     def truth(self) -> Mesh:
         """The true shape, in the unit frame."""
@@ -74,14 +87,8 @@ class ShapeFolders:
         return Subject(views, mesh, made, read_json(made / "choices.json")["fix"])
 
 
-@dataclass(frozen=True)
-class Card:
-    """One shape of a gallery: its place in the ranking, its score and its strip, empty where it was lost."""
-
-    shape: str
-    label: str
-    score: Score
-    tiles: Sequence[Tile]
+Card = tuple[str, Score, list[Tile]]
+"""One shape of a gallery: its place in the ranking, its score and its strip, empty where it was lost."""
 
 
 def ranked(scores: Sequence[Score], variant: str, part: str) -> list[Score]:
@@ -115,8 +122,7 @@ def strip(subject: Subject, network: "Network", size: int) -> list[Tile]:
     """
     camera, mesh = subject.camera(size), subject.made()
     note = "" if mesh else subject.reason()
-    image = read_rgb(subject.views / f"{subject.view}.png")
-    colors = pictures.template_colors(mesh, image, network) if mesh else TRUE
+    colors = pictures.template_colors(mesh, subject.image(), network) if mesh else TRUE
     return [
         subject.seen(),
         tile("reconstruction", mesh, camera, MADE, note),
@@ -133,55 +139,54 @@ def cards(
     for rank in chosen(len(order), shown):
         subject = folders.subject(part, order[rank].shape)
         tiles = strip(subject, network, size) if subject else []
-        found.append(Card(order[rank].shape, rank_label(rank, len(order)), order[rank], tiles))
+        found.append((rank_label(rank, len(order)), order[rank], tiles))
     return found
 
 
 def side_by_side(
-    folders: Mapping[str, ShapeFolders], shapes: Sequence[str], part: str, scores: Sequence[Score], size: int
+    folders: Mapping[str, ShapeFolders], part: str, scores: Sequence[Score], size: int
 ) -> list[tuple[str, list[Tile]]]:
-    """For each shape its id, input view, ground truth, what every variant made of that view, and the training
-    shapes that retrieval by the first variant and the oracle answer with.
+    """Some shapes, from the first network's best to its worst, each with its id, input view, ground truth,
+    what every network made of that view, and the training shapes that retrieval by the first network and the
+    oracle answer with.
 
-    Shapes that one of the variants has lost are left out.
+    Shapes that one of the networks has lost are left out.
     """
-    first, strips = next(iter(folders)), []
-    for shape in shapes:
-        subjects = {variant: one.subject(part, shape) for variant, one in folders.items()}
-        known = {variant: one for variant, one in subjects.items() if one}
+    order, strips = ranked(scores, next(iter(folders)), part), []
+    for shape in (order[rank].shape for rank in chosen(len(order), 4)):
+        known = [one for one in (of.subject(part, shape) for of in folders.values()) if one]
         if len(known) == len(folders):
-            camera = known[first].camera(size)
-            truth = tile("ground truth", known[first].truth(), camera)
-            made = [tile(method_name(who), one.made(), camera, MADE) for who, one in known.items()]
-            found = _retrieved([one for one in scores if (one.part, one.shape) == (part, shape)], first)
-            train = folders[first].mesh.get("train", {})
-            answers = [
-                tile(f"{how}: {answer}", read_ply(train[answer] / "mesh.ply"), camera, MADE)
-                for how, answer in found.items()
-                if answer in train
-            ]
-            strips.append((shape, [known[first].seen(), truth, *made, *answers]))
+            camera = known[0].camera(size)
+            made = zip(folders, known, strict=True)
+            tiles = [known[0].seen(), tile("ground truth", known[0].truth(), camera)]
+            tiles += [tile(method_name(who), one.made(), camera, MADE) for who, one in made]
+            own = [one for one in scores if (one.part, one.shape) == (part, shape)]
+            strips.append((shape, [*tiles, *_answers(own, *next(iter(folders.items())), camera)]))
     return strips
 
 
-def _retrieved(scores: Sequence[Score], variant: str) -> dict[str, str]:
-    """What retrieval by the pictures of a variant and the oracle answer for a shape."""
-    names = {("retrieval", variant, "fix"): "retrieved", ("oracle-retrieval", "", "any"): "oracle"}
-    keys = {(one.method, one.variant, one.choice): one.answer for one in reversed(scores)}
-    return {name: keys[key] for key, name in names.items() if key in keys}
+def _answers(scores: Sequence[Score], variant: str, folders: ShapeFolders, camera: Camera) -> list[Tile]:
+    """What retrieval by the pictures of a variant and the oracle answer for a shape, by its scores."""
+    asked = {"retrieved": ("retrieval", variant, "fix"), "oracle": ("oracle-retrieval", "", "any")}
+    train, tiles = folders.mesh.get("train", {}), []
+    for name, key in asked.items():
+        found = [one.answer for one in scores if (one.method, one.variant, one.choice) == key]
+        if found and found[0] in train:
+            mesh = read_ply(train[found[0]] / "mesh.ply")
+            tiles.append(tile(f"{name}: {found[0]}", mesh, camera, MADE))
+    return tiles
 
 
 def solid_tiles(subject: Subject, template: Path, size: int) -> list[Tile]:
     """A reconstruction, the true shape and the template, to be turned; what has no surface is left out."""
-    made, path = subject.made(), template / "template.ply"
-    tiles = [_solid("reconstruction", made, MADE, size)] if made else []
-    tiles.append(_solid("ground truth", subject.truth(), TRUE, size))
-    if path.exists():
-        mesh = read_ply(path)
-        tiles.append(_solid("template", mesh, pictures.place_colors(mesh.vertices), size))
+    path = template / "template.ply"
+    standard = read_ply(path) if path.exists() else None
+    drawn: list[tuple[str, Mesh | None, Color]] = [("reconstruction", subject.made(), MADE)]
+    drawn.append(("ground truth", subject.truth(), TRUE))
+    drawn.append(("template", standard, pictures.place_colors(standard.vertices) if standard else TRUE))
+    tiles = []
+    for caption, mesh, color in drawn:
+        if mesh:
+            camera = pictures.around(*pictures.ANGLES[0], size, pictures.reach([mesh]))
+            tiles.append(Tile(caption, pictures.draw(mesh, camera, color), solid=pictures.solid(mesh, color)))
     return tiles
-
-
-def _solid(caption: str, mesh: Mesh, color: Color, size: int) -> Tile:
-    camera = pictures.around(*pictures.ANGLES[0], size, pictures.reach([mesh]))
-    return replace(tile(caption, mesh, camera, color), solid=solid(mesh, color))

@@ -1,4 +1,4 @@
-"""Pictures of meshes for pages: drawn by the ray-cast renderer, kept as small inline images.
+"""Pictures of meshes for pages, and of what a network made of photographs: drawn by the ray-cast renderer.
 
 Pictures are (H, W, 4) uint8 arrays with straight alpha, so that they sit on light and dark pages alike.
 """
@@ -9,17 +9,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t3d.datasets.images import read_rgb
-from t3d.geometry.cameras import Camera, centred, look_at, resized
+from t3d.geometry.cameras import Camera, centred, look_at
 from t3d.geometry.mesh import Mesh
 
 if TYPE_CHECKING:
     from t3d.models.network import Network
+    from t3d.models.prediction import Prediction
 
 Picture = NDArray[np.uint8]
 """(H, W, 4) uint8: red, green, blue, opacity."""
@@ -36,6 +36,12 @@ TRUE = (196, 194, 188)
 ANGLES = ((-35.0, 22.0), (145.0, 22.0))
 """Azimuth and elevation in degrees of pictures of a mesh alone: from the front, from behind."""
 
+PREVIEW = 256
+"""Width of a tile of a photograph's preview, in pixels."""
+
+FACES = 12_000
+"""Most triangles of a mesh that can be turned in a page: about 140 kB of text."""
+
 CELL = 1 / 50
 """Side of the cells in which vertices share one shift of the warp, in unit-frame lengths."""
 
@@ -44,7 +50,7 @@ CELL = 1 / 50
 class Tile:
     """One picture of several, or none where there is nothing to draw; `note` then says why.
 
-    solid: the same thing to be turned, where the page can show it (`viewer.solid`).
+    solid: the same thing to be turned, where the page can show it.
     """
 
     caption: str
@@ -75,21 +81,6 @@ def cut_out(rgb: NDArray[np.uint8], coverage: NDArray[np.uint8]) -> Picture:
     ink = (rgb - 255 * (1 - alpha)) / np.where(alpha > 0, alpha, 1)
     color = np.where(alpha > 0, ink, 255).round().clip(0, 255).astype(np.uint8)
     return np.concatenate([color, coverage[..., None]], axis=-1)
-
-
-def input_view(views: Path, view: str) -> Picture:
-    """A rendered view such as `easy/30` of a `views` folder, without its white background."""
-    level, number = view.split("/")
-    with np.load(views / "masks.npz") as masks:
-        return cut_out(read_rgb(views / f"{view}.png"), masks[level][int(number)])
-
-
-def view_camera(views: Path, view: str, size: int) -> Camera:
-    """Camera of a rendered view in the unit frame, for pictures `size` pixels wide."""
-    from t3d.datasets.cameras import read_cameras
-
-    level, number = view.split("/")
-    return resized(read_cameras(views / "cameras.json")[level][int(number)], size)
 
 
 def around(azimuth: float, elevation: float, size: int, radius: float = 1.0) -> Camera:
@@ -142,6 +133,31 @@ def data_uri(picture: Picture) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
+def solid(mesh: Mesh, color: Color) -> dict[str, str]:
+    """A mesh of the unit frame, thinned to `FACES`, as `viewer.js` draws it by WebGL.
+
+    Base64 of little-endian arrays: points (V, 3) int16 in 1/32767 of a length, colors (V, 3) uint8, faces
+    (F, 3) uint16.
+    """
+    import open3d
+
+    vector, corners = open3d.utility.Vector3dVector, open3d.utility.Vector3iVector
+    # Open3D reads writable arrays only
+    thin = open3d.geometry.TriangleMesh(vector(np.array(mesh.vertices)), corners(mesh.faces.astype(np.int32)))
+    colors = np.broadcast_to(np.asarray(color, np.float64) / 255, mesh.vertices.shape)
+    thin.vertex_colors = vector(np.array(colors))
+    thin = thin.merge_close_vertices(1e-4)
+    if len(thin.triangles) > FACES:
+        thin = thin.simplify_quadric_decimation(FACES)
+    thin = thin.remove_unreferenced_vertices()
+    arrays = {
+        "points": np.rint(np.asarray(thin.vertices).clip(-1, 1) * 32767).astype("<i2"),
+        "colors": np.rint(np.asarray(thin.vertex_colors).clip(0, 1) * 255).astype(np.uint8),
+        "faces": np.asarray(thin.triangles).astype("<u2"),
+    }
+    return {name: base64.b64encode(array.tobytes()).decode("ascii") for name, array in arrays.items()}
+
+
 def sheet(tiles: Sequence[Tile], size: int, columns: int = 0) -> NDArray[np.uint8]:
     """The tiles in rows of `columns` (0: one row) on white, their captions below: (H, W, 3)."""
     from PIL import Image, ImageDraw, ImageFont
@@ -169,3 +185,44 @@ def fitted(text: str, width: float, measure: Callable[[str], float]) -> str:
         text = text[:-1]
         short = text + "…"
     return short
+
+
+def preview(made: "Prediction") -> list[Tile]:
+    """Each photograph and what the network saw of it, then the mesh from two sides."""
+    tiles = []
+    for photograph, small in zip(made.photographs, made.seen, strict=True):
+        tiles += [Tile("photograph", _square(photograph.rgb)), Tile("seen by the network", _square(small))]
+    return tiles + (sides(made.mesh) if made.mesh else [Tile("no surface", None)])
+
+
+def sides(mesh: Mesh) -> list[Tile]:
+    """A mesh of the unit frame from the front and from behind."""
+    named = zip(("mesh, front", "mesh, back"), ANGLES, strict=True)
+    return [tile(name, mesh, around(*angle, PREVIEW), MADE) for name, angle in named]
+
+
+def _square(rgb: NDArray[np.uint8]) -> Picture:
+    """A picture of any shape in the middle of a transparent square."""
+    from PIL import Image, ImageOps
+
+    return np.asarray(
+        ImageOps.pad(Image.fromarray(rgb).convert("RGBA"), (PREVIEW, PREVIEW), color=(0, 0, 0, 0))
+    )
+
+
+def write_prediction(made: "Prediction", stem: Path, suffix: str = ".ply") -> dict[str, Any]:
+    """Write STEM and suffix, STEM.seen.png and STEM.preview.png; its facts, code, and names of these files.
+
+    suffix: of a format that `write_mesh` writes. Without a surface there is no mesh file.
+    """
+    from t3d.datasets.images import write_png
+    from t3d.datasets.meshes import write_mesh
+
+    seen, drawn, mesh = (stem.with_name(stem.name + end) for end in (".seen.png", ".preview.png", suffix))
+    write_png(seen, np.concatenate(list(made.seen), axis=1))
+    write_png(drawn, sheet(preview(made), PREVIEW))
+    mesh.unlink(missing_ok=True)  # of an earlier network
+    if made.mesh:
+        write_mesh(mesh, made.mesh)
+    names = {"seen": seen.name, "preview": drawn.name, "mesh": mesh.name if made.mesh else None}
+    return {**made.facts, **names, "code": made.code.tolist()}

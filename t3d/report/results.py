@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from t3d import __version__
 from t3d.datasets.formats import write_json
@@ -28,13 +28,16 @@ DROPPED = "DROPPED from mean, median and interval: not comparable with any table
 COUNTS = {"evaluated": OK, "failed": FAILED, "no_ground_truth": NO_TRUTH}
 """Status that is counted under a name; their sum is `expected`."""
 
-Groups = Mapping[tuple[str, ...], Sequence[Score]]
-"""Scores by `Score.group`."""
+Content = dict[str, Any]
+"""Of a JSON file, or of a part of it."""
+
+Scores = Sequence[Score]
+Protocols = Sequence[Protocol]
+Groups = Mapping[tuple[str, ...], Scores]
+"""Scores by their `LABELS`."""
 
 
-def summarise(
-    scores: Sequence[Score], protocols: Sequence[Protocol], given: Sequence[str], seed: int, drop: bool
-) -> dict[str, Any]:
+def summarise(scores: Scores, protocols: Protocols, given: Sequence[str], seed: int, drop: bool) -> Content:
     """Content of `scores.json`: one method's scores.
 
     given: which of the protocols' own "points" and "meshes" the ground truth was. drop: leave failures out.
@@ -55,9 +58,7 @@ def summarise(
     }
 
 
-def compare(
-    scores: Sequence[Score], protocols: Sequence[Protocol], seed: int, resamples: int
-) -> dict[str, Any]:
+def compare(scores: Scores, protocols: Protocols, seed: int, resamples: int) -> Content:
     """Content of `metrics.json`: many methods' scores, a row each, and networks against their baselines.
 
     Failures are in mean and median, with their penalty. Rows are in the order of their first score.
@@ -65,7 +66,9 @@ def compare(
     found, draws = [], (seed, resamples)
     for protocol in protocols:
         mine = [one for one in scores if one.protocol == protocol.name]
-        groups = grouped(mine)
+        groups: dict[tuple[str, ...], list[Score]] = {}
+        for one in mine:
+            groups.setdefault(tuple(getattr(one, label) for label in LABELS), []).append(one)
         rows = [
             dict(zip(LABELS, group, strict=True)) | _figures(protocol, members, draws)
             for group, members in groups.items()
@@ -75,17 +78,7 @@ def compare(
     return {"t3d": __version__, "protocols": found}
 
 
-def grouped(scores: Iterable[Score]) -> dict[tuple[str, ...], list[Score]]:
-    """Scores by `Score.group`, groups in the order of their first score."""
-    groups: dict[tuple[str, ...], list[Score]] = {}
-    for score in scores:
-        groups.setdefault(score.group, []).append(score)
-    return groups
-
-
-def _header(
-    protocol: Protocol, scores: Sequence[Score], given: Sequence[str], drop: bool, views: float
-) -> dict[str, Any]:
+def _header(protocol: Protocol, scores: Scores, given: Sequence[str], drop: bool, views: float) -> Content:
     """What figures of a protocol mean, and why they are not what its source would have printed. views: per
     shape.
     """
@@ -107,9 +100,7 @@ def _header(
     }
 
 
-def _figures(
-    protocol: Protocol, scores: Sequence[Score], draws: tuple[int, int], drop: bool = False
-) -> dict[str, Any]:
+def _figures(protocol: Protocol, scores: Scores, draws: tuple[int, int], drop: bool = False) -> Content:
     """Counts, in predictions, and statistics of one method. expected: the sum of the three others. draws: of
     the intervals, seed and number of samples.
     """
@@ -117,15 +108,13 @@ def _figures(
         "shapes": len({one.shape for one in scores}),
         "expected": len(scores),
         **{name: sum(one.status == status for one in scores) for name, status in COUNTS.items()},
-        "metrics": {
-            metric.name: _metric(protocol, metric, scores, draws, drop) for metric in protocol.metrics
-        },
+        "metrics": {one.name: _metric(protocol, one, scores, draws, drop) for one in protocol.metrics},
     }
 
 
 def _metric(
-    protocol: Protocol, metric: Metric, scores: Sequence[Score], draws: tuple[int, int], drop: bool
-) -> dict[str, Any]:
+    protocol: Protocol, metric: Metric, scores: Scores, draws: tuple[int, int], drop: bool
+) -> Content:
     """Statistics over shapes, each shape being the mean over its views; None where some have no value."""
     known, evaluated = (list(by_shape(scores, metric.name, dropped).values()) for dropped in (drop, True))
     floors = [one.floors[metric.name] for one in scores if metric.name in one.floors]
@@ -163,7 +152,7 @@ def by_shape(scores: Iterable[Score], name: str, drop: bool = False) -> dict[str
     return {shape: float(np.mean(of_shape)) for shape, of_shape in values.items()}
 
 
-def comparisons(groups: Groups, metric: Metric, draws: tuple[int, int]) -> list[dict[str, Any]]:
+def comparisons(groups: Groups, metric: Metric, draws: tuple[int, int]) -> list[Content]:
     """Every network against the others and against its baselines, shape by shape, for one metric.
 
     median_difference: median over shapes of the network's value minus the other's, raw; interval: 95 %, over
@@ -176,27 +165,21 @@ def comparisons(groups: Groups, metric: Metric, draws: tuple[int, int]) -> list[
         others += [(name, variant, part, level, choice) for name in METHODS]
         others += [(name, who, part, ANY, ANY) for name in METHODS for who in (variant, "")]
         mine = by_shape(groups[method, variant, part, level, choice], metric.name)
-        for other in dict.fromkeys(others):
-            if other in groups:
-                labels = {"method": method, "against": other[0]}
-                labels |= {"part": part, "level": level, "choice": choice}
-                theirs = by_shape(groups[other], metric.name)
-                differences = [value - theirs[shape] for shape, value in mine.items() if shape in theirs]
-                found.append(labels | _paired(metric, np.array(differences), draws))
+        for other in (one for one in dict.fromkeys(others) if one in groups):
+            theirs = by_shape(groups[other], metric.name)
+            gaps = np.array([value - theirs[shape] for shape, value in mine.items() if shape in theirs])
+            labels = {"method": method, "against": other[0], "part": part, "level": level, "choice": choice}
+            figures = {
+                "shapes": len(gaps),
+                "median_difference": _mean(gaps, np.median),
+                "interval": median_interval(gaps, np.random.default_rng(draws[0]), draws[1]),
+                "better_share": _mean(gaps > 0 if metric.higher_is_better else gaps < 0),
+            }
+            found.append(labels | figures)
     return found
 
 
-def _paired(metric: Metric, differences: NDArray[np.float64], draws: tuple[int, int]) -> dict[str, Any]:
-    better = differences > 0 if metric.higher_is_better else differences < 0
-    return {
-        "shapes": len(differences),
-        "median_difference": _mean(differences, np.median),
-        "interval": median_interval(differences, np.random.default_rng(draws[0]), draws[1]),
-        "better_share": _mean(better),
-    }
-
-
-def _boxes(scores: Iterable[Score]) -> dict[str, Any]:
+def _boxes(scores: Scores) -> Content:
     """How the boxes of predictions compare with those of ground truths, in medians."""
     known = [(one.box_ratio, one.box_shift) for one in scores if one.box_ratio is not None]
     if not known:
@@ -205,9 +188,7 @@ def _boxes(scores: Iterable[Score]) -> dict[str, Any]:
     return {"ratio": ratio, "shift": shift, "same": abs(ratio - 1) <= SAME and shift <= SAME}
 
 
-def write(
-    out: Path, name: str, result: Mapping[str, Any], scores: Iterable[Score], tables: Sequence[Table]
-) -> None:
+def write(out: Path, name: str, result: Content, scores: Scores, tables: Sequence[Table]) -> None:
     """Write `NAME.json`, `NAME.csv` (a row per protocol, shape and view), `table.md` and `table.tex`."""
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / f"{name}.json", result)

@@ -4,24 +4,20 @@ Stages write them, with every figure as a file that stands on its own and `secti
 report and the gallery read them back.
 """
 
-import csv
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from t3d.datasets.formats import read_json
 from t3d.report.figures import themed
 from t3d.report.pictures import Picture
+from t3d.report.tables import Rows, write_table
 
 SECTIONS = "sections.json"
-
-Rows = Sequence[Mapping[str, Any]]
-"""A table: plain values by the name of their column."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,3 @@ def _figure(path: Path) -> str | Picture:
         return themed(path.read_text(encoding="utf-8"))
     with Image.open(path) as image:
         return np.asarray(image.convert("RGBA"))
-
-
-def write_table(path: Path, rows: Rows) -> None:
-    """Rows of plain values as CSV, columns in the order of the first row's; None is left empty."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -1,10 +1,9 @@
 """Predictions scored one by one: a row of a score file each, for `t3d score` and `t3d evaluate` alike."""
 
-import csv
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from t3d.errors import DataError
 from t3d.geometry.clouds import Body, Cloud
 from t3d.geometry.evaluation import Truth, evaluate, failed, floor, truth
 from t3d.geometry.protocols import Protocol
+from t3d.report.tables import read_table, write_table
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ ByPart = Mapping[str, Mapping[str, Path]]
 LABELS = ("method", "variant", "part", "level", "choice")
 """What the scores of one table row have in common."""
 
-_NOTES = ("protocol", "shape", "view", "status", "reason", "box_ratio", "box_shift")
 _FLOORS = 20  # shapes of which noise floors are measured
 
 
@@ -75,65 +74,52 @@ class Score:
         """The raw `chamfer-l2`, where the protocol has one."""
         return self.values.get("chamfer-l2")
 
-    @property
-    def group(self) -> tuple[str, ...]:
-        """Its `LABELS`."""
-        return tuple(getattr(self, name) for name in LABELS)
+
+Load = Callable[[], tuple[Body, Body | None, Body | None]]
+"""Gives a shape's body, and the protocols' own points and surface (`evaluation.truth`)."""
+
+Predictions = Iterable[tuple[Mapping[str, Any], Body | str]]
+"""Labels of each, fields of a `Score`, and the shape in the ground truth's frame, or why there is none."""
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A shape to be compared with under one protocol; build it with `subjects`."""
+def scores_of(
+    shape: str, protocols: Iterable[Protocol], load: Load, predictions: Predictions, seed: int, floors: bool
+) -> list[Score]:
+    """Every prediction of a shape under every protocol; what is wrong with either side is in the scores.
 
-    protocol: Protocol
-    shape: str
-    seed: int
-    truth: Truth | None
-    reason: str
-    """Why there is no ground truth."""
-    floors: Mapping[str, float]
-
-    def score(self, prediction: Body | str, view: str = "") -> Score:
-        """The score of a prediction in the ground truth's frame, or of the reason why there is none."""
-        name = self.protocol.name
-        if self.truth is None:
-            return Score(name, self.shape, view, NO_TRUTH, self.reason, {})
-        rng = _generator(self.seed, "prediction", self.protocol, self.shape)
-        try:
-            if isinstance(prediction, str):
-                raise DataError(prediction)
-            values = evaluate(self.protocol, self.truth, prediction, rng)
-            fits = fit(prediction, self.truth.body)
-        except Exception as error:
-            values = failed(self.protocol, self.truth, rng)
-            return Score(name, self.shape, view, FAILED, reason_of(error), values, self.floors)
-        thin = _thin(self.protocol, self.truth, prediction)
-        return Score(name, self.shape, view, OK, "", values, self.floors, thin, *fits)
-
-
-def subjects(
-    protocols: Sequence[Protocol],
-    shape: str,
-    seed: int,
-    load: Callable[[], tuple[Body, Body | None, Body | None]],
-    floors: bool,
-) -> list[Subject]:
-    """A shape under every protocol; what is wrong with its ground truth is in them, never raised.
-
-    load: gives its body, and the protocols' own points and surface (`evaluation.truth`). floors: whether to
-    measure noise floors. Points are the same whichever other shapes, predictions and protocols there are.
+    floors: whether to measure noise floors. Points are the same whichever other shapes, predictions and
+    protocols there are; a prediction that stands for several is scored once.
     """
-    made, loaded = [], cache(load)
+    found, loaded, each = list[Score](), cache(load), list(predictions)
     for one in protocols:
-        reason, true, known = "", None, {}
+        true, blank = None, Score(one.name, shape, "", NO_TRUTH, "", {})
         try:
             body, points, remeshed = loaded()
             true = truth(one, body, _generator(seed, "truth", one, shape), points, remeshed)
             known = floor(one, true, _generator(seed, "floor", one, shape)) if floors else {}
+            blank = replace(blank, floors=known)
         except Exception as error:
-            reason, true = reason_of(error), None
-        made.append(Subject(one, shape, seed, true, reason, known))
-    return made
+            true, blank = None, replace(blank, reason=reason_of(error))
+        score = cache(partial(_score, blank, one, true, seed))
+        found += [replace(score(prediction), **labels) for labels, prediction in each]
+    return found
+
+
+def _score(blank: Score, protocol: Protocol, true: Truth | None, seed: int, made: Body | str) -> Score:
+    """The score of a prediction, or of the reason why there is none; `blank` without ground truth."""
+    if true is None:
+        return blank
+    rng = _generator(seed, "prediction", protocol, blank.shape)
+    try:
+        if isinstance(made, str):
+            raise DataError(made)
+        values = evaluate(protocol, true, made, rng)
+        ratio, shift = fit(made, true.body)
+    except Exception as error:
+        values = failed(protocol, true, rng)
+        return replace(blank, status=FAILED, reason=reason_of(error), values=values)
+    thin = _thin(protocol, true, made)
+    return replace(blank, status=OK, values=values, thin=thin, box_ratio=ratio, box_shift=shift)
 
 
 def with_floors(shapes: Sequence[str]) -> set[str]:
@@ -149,38 +135,38 @@ def fit(body: Body, true: Body) -> tuple[float, float]:
 
 
 def reason_of(error: Exception) -> str:
-    """What an exception says, in one line."""
-    log.debug("a score failed", exc_info=error)
+    """What an exception says, in one line; the log has the rest."""
+    log.debug("a shape failed", exc_info=error)
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def write_scores(
-    path: Path, scores: Iterable[Score], columns: Mapping[str, tuple[str, Sequence[str]]]
+    path: Path, scores: Sequence[Score], columns: Mapping[str, tuple[str, Sequence[str]]]
 ) -> None:
     """Write a row per score: labels where there are any, status and reason, then a column per metric.
 
     columns: label and names of metrics by protocol; a column belongs to one protocol and says so.
     """
-    rows = list(scores)
-    labels = [name for name in (*LABELS, "answer") if any(getattr(row, name) for row in rows)] + list(_NOTES)
+    labels = [name for name in (*LABELS, "answer") if any(getattr(one, name) for one in scores)]
+    labels += ["protocol", "shape", "view", "status", "reason", "box_ratio", "box_shift"]
+    rows = [
+        {name: getattr(one, name) for name in labels}
+        | {f"{name} ({columns[one.protocol][0]})": value for name, value in one.values.items()}
+        for one in scores
+    ]
     figures = [f"{metric} ({label})" for label, metrics in columns.values() for metric in metrics]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*labels, *figures], lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            values = {f"{name} ({columns[row.protocol][0]})": value for name, value in row.values.items()}
-            writer.writerow({label: getattr(row, label) for label in labels} | values)
+    write_table(path, rows, [*labels, *figures])
 
 
 def read_scores(path: Path) -> list[Score]:
     """The scores of the first protocol of a `metrics.csv`, without floors."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = (*LABELS, "answer", "protocol", "shape", "view", "status", "reason")
-    found: list[dict[str, Any]] = [
-        {**{name: row[name] for name in names if name in row}, "values": _values(row)} for row in rows
+    rows = read_table(path)
+    names = ("protocol", "shape", "view", "status", "reason", *LABELS, "answer")
+    return [
+        Score(**{name: row[name] for name in names if name in row}, values=_values(row))
+        for row in rows
+        if row["protocol"] == rows[0]["protocol"]
     ]
-    return [Score(**one) for one in found if one["protocol"] == rows[0]["protocol"]]
 
 
 def _values(row: Mapping[str, str]) -> dict[str, float | None]:

@@ -1,8 +1,10 @@
-"""Tables of scores in Markdown and LaTeX. Figures of two protocols never share a column."""
+"""Tables of scores in Markdown, LaTeX and CSV. Figures of two protocols never share a column."""
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,11 +23,18 @@ METHODS = {
 }
 CHOICES = {"fix": "fixed view", "rnd": "random view", "all": "all views", "any": DASH}
 PARTS = {"test": "test shapes", "train": "training shapes"}
-COUNTS = ("expected", "evaluated", "failed", "no_ground_truth")
+COUNTS = {name: name.replace("_", " ") for name in ("expected", "evaluated", "failed", "no_ground_truth")}
 STATISTICS = {"mean": "mean", "median": "median", "95 % of median": "interval_median"}
 
-_LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", DASH: "--", "×": r"$\times$"}
-_LATEX |= {"~": r"\textasciitilde{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+"""A table of plain values by the name of their column."""
+
+_LATEX = {letter: "\\" + letter for letter in "&%_#$"} | {
+    DASH: "--",
+    "~": r"\textasciitilde{}",
+}
+_LATEX |= {"×": r"$\times$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,7 @@ Cell: TypeAlias = str | int | Figure
 class Table:
     """Rows of texts, counts and figures under named columns.
 
-    Making one raises UsageError for rows of another length and for a column with figures of two
-    protocols (or of two factors).
+    Making one raises UsageError for a column with figures of two protocols (or of two factors).
     """
 
     title: str
@@ -75,8 +83,6 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if any(len(row) != len(self.columns) for row in self.rows):
-            raise UsageError(f"table {self.title!r}: a row does not have the {len(self.columns)} columns")
         self.headers()
 
     def headers(self) -> list[str]:
@@ -88,8 +94,8 @@ class Table:
         return [[cell.text if isinstance(cell, Figure) else str(cell) for cell in row] for row in self.rows]
 
     def _header(self, index: int, name: str) -> str:
-        figures = [row[index] for row in self.rows if isinstance(row[index], Figure)]
-        kinds = sorted({(f.protocol, f.factor) for f in figures if isinstance(f, Figure)})
+        cells = [row[index] for row in self.rows]
+        kinds = sorted({(one.protocol, one.factor) for one in cells if isinstance(one, Figure)})
         if len(kinds) > 1:
             found = " and ".join(f"{protocol} × {factor:g}" for protocol, factor in kinds)
             raise UsageError(f"table {self.title!r}: column {name!r} mixes {found}; give each its own column")
@@ -131,6 +137,23 @@ def _escaped(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
+def write_table(path: Path, rows: Rows, columns: Sequence[str] = ()) -> None:
+    """Rows of plain values as CSV; None, and what a row lacks, is left empty.
+
+    columns: names in their order; those of the first row if none are given.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns or list(rows[0] if rows else ()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """The rows of a CSV file as texts by column."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
 def result_tables(result: Mapping[str, Any]) -> list[Table]:
     """Of `scores.json`: a table per protocol, a column per metric."""
     tables = []
@@ -140,7 +163,7 @@ def result_tables(result: Mapping[str, Any]) -> list[Table]:
             (title, *(Figure(metric[key], one["label"], metric["factor"]) for metric in shown.values()))
             for title, key in {**STATISTICS, "noise floor": "floor"}.items()
         ]
-        counts = ", ".join(f"{one[name]} {_spaced(name)}" for name in COUNTS)
+        counts = ", ".join(f"{one[name]} {title}" for name, title in COUNTS.items())
         notes = (f"Frame: {one['frame']}. N: {counts}. Failures: {one['failures']}.", *_doubts(one))
         tables.append(Table(one["label"], ("", *map(_arrow, shown.items())), tuple(rows), notes))
     return tables
@@ -149,34 +172,28 @@ def result_tables(result: Mapping[str, Any]) -> list[Table]:
 def score_tables(metrics: Mapping[str, Any]) -> list[Table]:
     """Of `metrics.json`: one table per protocol and part of the split, a row per method."""
     return [
-        _score_table(one, part, [row for row in one["rows"] if row["part"] == part])
+        _score_table(one, part, rows)
         for one in metrics["protocols"]
         for part in PARTS
-        if any(row["part"] == part for row in one["rows"])
+        if (rows := [row for row in one["rows"] if row["part"] == part])
     ]
 
 
-def _score_table(one: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+def _score_table(one: Mapping[str, Any], part: str, rows: Rows) -> Table:
     names = [name for name, metric in rows[0]["metrics"].items() if metric["shown"]]
     columns = [(name, title) for name in names for title in list(STATISTICS)[: 3 if name == names[0] else 2]]
-    cells: list[tuple[Cell, ...]] = [
-        (
-            _method(row),
-            view_of(row),
-            *(figure_of(one, row, name, STATISTICS[title]) for name, title in columns),
-            *(row[name] for name in COUNTS),
-        )
-        for row in rows
-    ]
+    cells: list[tuple[Cell, ...]] = []
+    for row in rows:
+        figures = [figure_of(one, row, name, STATISTICS[title]) for name, title in columns]
+        cells.append((_method(row), view_of(row), *figures, *(row[name] for name in COUNTS)))
     heads = [f"{_arrow((name, rows[0]['metrics'][name]))} {title}" for name, title in columns]
     floors = ", ".join(f"{name} {figure_of(one, rows[0], name, 'floor').text}" for name in names)
     notes = [f"Noise floor (two samplings of one true surface), in the columns' units: {floors}."]
     notes += [f"Frame: {one['frame']}. Failures: {one['failures']}.", *_doubts(one)]
     if any(row["expected"] > row["shapes"] for row in rows):
         notes.append("A shape with several views counts once, with their mean; N are predictions.")
-    title = f"{one['label']}, {PARTS[part]}"
-    counts = map(_spaced, COUNTS)
-    return Table(title, ("method", "view", *heads, *counts), tuple(cells), tuple(notes))
+    heads = ["method", "view", *heads, *COUNTS.values()]
+    return Table(f"{one['label']}, {PARTS[part]}", tuple(heads), tuple(cells), tuple(notes))
 
 
 def method_name(method: str) -> str:
@@ -185,32 +202,27 @@ def method_name(method: str) -> str:
     return METHODS.get(method, solution)
 
 
-def figure_of(one: Mapping[str, Any], row: Mapping[str, Any], metric: str, key: str) -> Figure:
+def figure_of(one: Row, row: Row, metric: str, key: str) -> Figure:
     """A statistic of a metric out of a row of one of the protocols of `metrics.json`."""
     found = row["metrics"][metric]
     return Figure(found[key], one["label"], found["factor"])
 
 
-def view_of(row: Mapping[str, Any]) -> str:
+def view_of(row: Row) -> str:
     """How the view of a row was chosen, in words."""
-    level = f"{row['level']}, " if row["level"] == "hard" else ""
-    return level + CHOICES.get(row["choice"], row["choice"])
+    level = "hard, " if row["level"] == "hard" else ""
+    return f"{level}{CHOICES.get(row['choice'], row['choice'])}"
 
 
 def _arrow(metric: tuple[str, Mapping[str, Any]]) -> str:
     return f"{metric[0]} {'↑' if metric[1]['higher_is_better'] else '↓'}"
 
 
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _doubts(one: Mapping[str, Any]) -> list[str]:
     return [f"Approximate: {why}." for why in one["approximate"]]
 
 
-def _method(row: Mapping[str, Any]) -> str:
+def _method(row: Row) -> str:
     method, variant = row["method"], row["variant"]
-    if method in (variant, "") or not variant:
-        return METHODS.get(method, method)
-    return f"{METHODS.get(method, method)} ({variant})"
+    whose = f" ({variant})" if variant not in (method, "") else ""
+    return f"{METHODS.get(method, method)}{whose}"

@@ -45,7 +45,8 @@ def correspondence(
     from t3d.models.network import load
     from t3d.report import correspondence as report
     from t3d.report.pictures import sheet
-    from t3d.report.sections import write_sections, write_table
+    from t3d.report.sections import write_sections
+    from t3d.report.tables import write_table
 
     model, paths = load(network), (template / "template.ply", template / "mean.ply")
     standard, mean = (read_ply(path) if path.exists() else None for path in paths)

@@ -20,7 +20,7 @@ def photos(photo: Path, network: Path, *, out: Path, params: Params) -> Facts:
     from t3d.datasets.photographs import read_photograph
     from t3d.models.network import load
     from t3d.models.prediction import predict
-    from t3d.report.preview import write_prediction
+    from t3d.report.pictures import write_prediction
 
     return write_prediction(
         predict(load(network), [read_photograph(photo)], params.resolution), out / "photo"

@@ -25,14 +25,14 @@ Specs = dict[str, Any]
 Book = tuple[str, dict[str, NDArray[np.float32]]]
 """Name of a class and codes (C,) by shape."""
 
-_SAME = "CodeLength code SamplesPerScene points ScenesPerBatch scenes ClampingDistance clamp"
-_SAME += " CodeBound code_bound CodeInitStdDev code_start"
-"""What means the same in specs.json and in the stage `codes`: names in pairs."""
+_SAME = {"CodeLength": "code", "CodeBound": "code_bound", "CodeInitStdDev": "code_start"}
+_SAME |= {"SamplesPerScene": "points", "ScenesPerBatch": "scenes", "ClampingDistance": "clamp"}
+"""What means the same in specs.json and in the stage `codes`."""
 
-_ELSEWHERE = "Description DataSource TrainSplit TestSplit NetworkArch NetworkSpecs NumEpochs UseCurriculum"
-_ELSEWHERE += " LearningRateSchedule SnapshotFrequency AdditionalSnapshots DataLoaderThreads LogFrequency"
-_ELSEWHERE += " UsePointwiseLoss PointwiseLossWeight UsePointpairLoss PointpairLossWeight"
-_ELSEWHERE += " CodeRegularization CodeRegularizationLambda"
+_ELSEWHERE = """Description DataSource TrainSplit TestSplit NetworkArch NetworkSpecs NumEpochs
+UseCurriculum LearningRateSchedule SnapshotFrequency AdditionalSnapshots DataLoaderThreads LogFrequency
+UsePointwiseLoss PointwiseLossWeight UsePointpairLoss PointpairLossWeight CodeRegularization
+CodeRegularizationLambda""".split()
 """What is read apart, and what has no bearing on the result."""
 
 
@@ -107,8 +107,7 @@ def _code_book(src: Path, checkpoint: str, listed: str, splits: Path | None) -> 
 
 def _settings(specs: Specs, config: DecoderConfig, shapes: int) -> tuple[Specs, list[str]]:
     """Values of the stage `codes`, epochs counted in iterations, and what has no counterpart."""
-    same = dict(zip(_SAME.split()[::2], _SAME.split()[1::2], strict=True))
-    values = asdict(config) | {same[name]: specs[name] for name in same.keys() & specs.keys()}
+    values = asdict(config) | {_SAME[name]: specs[name] for name in _SAME.keys() & specs.keys()}
     values["pointwise"] = specs["PointwiseLossWeight"] if specs.get("UsePointwiseLoss") else 0.0
     pairs = specs["PointpairLossWeight"] if specs.get("UsePointpairLoss") else 0.0
     values["pointpair"] = pointpair_mean_weight(pairs, values["points"])
@@ -117,14 +116,13 @@ def _settings(specs: Specs, config: DecoderConfig, shapes: int) -> tuple[Specs, 
     epoch, rates = max(1, shapes // values["scenes"]), specs["LearningRateSchedule"]
     values |= {"iterations": specs["NumEpochs"] * epoch, "ramp": 100 * epoch}
     values["lr_warp"], values["lr_template"], values["lr_codes"] = (one["Initial"] for one in rates)
-    known = {*same, *_ELSEWHERE.split()}
-    other = {name: value for name, value in specs.items() if name not in known or value is None}
-    lost = [f"not carried over: {name} = {value!r}" for name, value in other.items()]
-    if not specs.get("UseCurriculum"):
-        lost.append("not carried over: no UseCurriculum; t3d always trains with it")
+    known = {*_SAME, *_ELSEWHERE}
+    lost = [f"{name} = {value!r}" for name, value in specs.items() if value is None or name not in known]
+    lost += [] if specs.get("UseCurriculum") else ["no UseCurriculum; t3d always trains with it"]
     halving = {one.get("Interval") if one.get("Factor") == 0.5 else None for one in rates}
     if len(halving) == 1 and None not in halving:
         values["decay_every"] = halving.pop() * epoch
     else:
-        lost.append("not carried over: a LearningRateSchedule that does not halve all rates alike")
-    return {name: value for name, value in values.items() if value is not None}, lost
+        lost.append("a LearningRateSchedule that does not halve all rates alike")
+    kept = {name: value for name, value in values.items() if value is not None}
+    return kept, [f"not carried over: {one}" for one in lost]

@@ -1,6 +1,5 @@
 """`t3d inspect`: what mesh files are, what is wrong with them, and whether t3d can use them."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from t3d.geometry.exposed import exposed, hidden_share
 from t3d.geometry.inspection import prepare
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.parts import GREY
-
-log = logging.getLogger(__name__)
+from t3d.report.summary import reason_of
 
 FAULTS = {
     "open_edges": "open edges",
@@ -53,9 +51,7 @@ def inspect(path: Path) -> dict[str, Any]:
         found["hidden_area"] = hidden_share(unit, surface)
         texture, warnings = _looks(file, raw)
     except Exception as error:  # one mesh must not keep the others from being looked at
-        log.debug("%s", path, exc_info=True)
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return {"verdict": f"refused: {reason.removeprefix(f'{path}: ')}"}
+        return {"verdict": f"refused: {reason_of(error).removeprefix(f'{path}: ')}"}
     faults = [f"{found[key]} {what}" for key, what in FAULTS.items() if found[key]]
     if found["hidden_area"] > 0.005:
         faults.append(f"{found['hidden_area']:.0%} of its surface within other parts")

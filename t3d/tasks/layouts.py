@@ -29,8 +29,8 @@ from t3d.report.pictures import cut_out
 KINDS = {"deepsdf": ("sdf", "surface"), "seed": ("sdf", "surface", "views"), "pack": ("sdf", "views")}
 """Stages whose artifacts a layout has a place for."""
 
-SAMPLES, SURFACES, NORMALIZATIONS = "SdfSamples", "SurfaceSamples", "NormalizationParameters"
-"""Folders of DeepSDF's data tree (its `deep_sdf/workspace.py`)."""
+NORMALIZATIONS = "NormalizationParameters"
+"""Folder of transforms in DeepSDF's data tree (its `deep_sdf/workspace.py`)."""
 
 SPLITS, ERRORS = "examples/splits", "examples/error"
 """Folders of the lists of shapes, in the repositories of DeepSDF and of the method's authors."""
@@ -42,13 +42,12 @@ PARTS = ("train", "val", "test")
 
 _COMMANDS = {"sdf": "sample-sdf", "surface": "surface", "views": "render"}
 
-_FILES = {
-    f"{SAMPLES}/[!.]*/[!.]*/**/[!.]*.npz": ("sdf/samples.npz",),
-    f"{SURFACES}/[!.]*/[!.]*/**/[!.]*.ply": ("surface/surface.ply",),
-    f"{NORMALIZATIONS}/[!.]*/[!.]*/**/[!.]*.npz": ("surface/normalization.npz", "views/normalization.npz"),
-}
-"""Files of a tree, by dataset and class, and their places in a shape's `given`."""
-
+_FILES = (
+    ("sdf", "samples.npz", "SdfSamples"),
+    ("surface", "surface.ply", "SurfaceSamples"),
+    ("surface", "normalization.npz", NORMALIZATIONS),
+)
+"""Files of artifacts, by stage, that a tree has as they are, and below which of its folders."""
 
 Files = Iterator[tuple[str, Callable[[Path], object]]]
 """Relative paths, each with what writes the file."""
@@ -92,14 +91,12 @@ def export_tree(artifacts: Artifacts, dest: Path, force: bool = False) -> list[s
 def _tree(artifacts: Artifacts, name: str) -> Files:
     """All files; `name` is that of the class."""
     within = f"{artifacts.dataset}/{name}"
-    for shape, folder in artifacts.folders["sdf"].items():
-        copy = partial(shutil.copyfile, folder / "samples.npz")
-        yield f"{SAMPLES}/{within}/{shape}.npz", copy
-        if "views" in artifacts.folders:  # the authors' description has this level, their code has not
-            yield f"{SAMPLES}/{within}/{shape}/{shape}.npz", copy
-    for shape, folder in artifacts.folders["surface"].items():
-        yield f"{SURFACES}/{within}/{shape}.ply", partial(shutil.copyfile, folder / "surface.ply")
-        yield f"{NORMALIZATIONS}/{within}/{shape}.npz", partial(shutil.copyfile, folder / "normalization.npz")
+    for stage, file, place in _FILES:
+        for shape, folder in artifacts.folders[stage].items():
+            copy, end = partial(shutil.copyfile, folder / file), Path(file).suffix
+            yield f"{place}/{within}/{shape}{end}", copy
+            if stage == "sdf" and "views" in artifacts.folders:  # the authors' description, not their code
+                yield f"{place}/{within}/{shape}/{shape}{end}", copy
     for shape, folder in artifacts.folders.get("views", {}).items():
         values = read_json(folder / "cameras.json")["normalization"]
         transform = Transform(np.array(values["offset"]), values["scale"])
@@ -119,9 +116,9 @@ def _views(folder: Path, transform: Transform) -> Files:
         yield f"{level}/image/{METADATA}", partial(Path.write_text, data=text)
         (masks,) = read_npz(folder / "masks.npz", level)
         for number, mask in enumerate(masks):
-            path = Path(view_path(level, number))
-            yield f"{level}/image_rgb/{path.name}", partial(shutil.copyfile, folder / path)
-            yield f"{level}/image/{path.name}", partial(_write_rgba, folder, path.with_suffix(""), mask)
+            file = folder / view_path(level, number)
+            yield f"{level}/image_rgb/{file.name}", partial(shutil.copyfile, file)
+            yield f"{level}/image/{file.name}", partial(_write_rgba, file, mask)
 
 
 def _metadata(camera: Camera, transform: Transform, folder: Path) -> str:
@@ -140,19 +137,18 @@ def _metadata(camera: Camera, transform: Transform, folder: Path) -> str:
     return f"[{','.join(repr(float(value)) for value in values)}], \n"
 
 
-def _write_rgba(views: Path, view: Path, mask: npt.NDArray[np.uint8], path: Path) -> None:
-    write_png(path, cut_out(read_rgb(views / f"{view}.png"), mask))
+def _write_rgba(view: Path, mask: npt.NDArray[np.uint8], path: Path) -> None:
+    write_png(path, cut_out(read_rgb(view), mask))
 
 
 def summary(artifacts: Artifacts) -> list[str]:
     """How many shapes of each part have an artifact, a line per stage."""
-    lines = []
+    lines, every = [], [(part, artifacts.parts[part]) for part in PARTS]
     for kind, there in artifacts.folders.items():
-        parts = {part: artifacts.parts[part] for part in PARTS}
-        counts = [f"{part} {len(there.keys() & set(ids))} of {len(ids)}" for part, ids in parts.items()]
-        more = len(there) < sum(map(len, parts.values()))
+        counts = ", ".join(f"{part} {len(there.keys() & set(ids))} of {len(ids)}" for part, ids in every)
+        more = len(there) < sum(len(ids) for _, ids in every)
         hint = f"; `t3d {_COMMANDS[kind]}` makes what is missing" if more else ""
-        lines.append(f"{kind}: {', '.join(counts)}{hint}")
+        lines.append(f"{kind}: {counts}{hint}")
     return lines
 
 
@@ -204,11 +200,11 @@ def _copies(layout: str, src: Path) -> dict[Path, Path]:
     A file may stand one level deeper, in a folder of its own name.
     """
     copies: dict[Path, Path] = {}
-    for pattern, places in _FILES.items():
-        for path in sorted(src.glob(pattern)):
+    for stage, file, folder in (*_FILES, ("views", "normalization.npz", NORMALIZATIONS)):
+        for path in sorted(src.glob(f"{folder}/[!.]*/[!.]*/**/[!.]*{Path(file).suffix}")):
             _, dataset, name, *_ = path.relative_to(src).parts
-            for place in places if path.parent.name in (name, path.stem) else ():
-                first = copies.setdefault(Path(name, path.stem, GIVEN, place), path)
+            if path.parent.name in (name, path.stem):
+                first = copies.setdefault(Path(name, path.stem, GIVEN, stage, file), path)
                 if first.relative_to(src).parts[1] != dataset:
                     raise UsageError(f"{first} and {path}: one shape in two data sets; import one alone")
     for path in sorted(src.glob("[!.]*/[!.]*/*/image/[!.]*")) if "views" in KINDS[layout] else ():
@@ -217,7 +213,9 @@ def _copies(layout: str, src: Path) -> dict[Path, Path]:
             copies[Path(name, shape, GIVEN, "views", level, path.name)] = path
     whole = {place.parts[:4] for place in copies if place.name != "normalization.npz"}
     if not whole:
-        looked = " or ".join(_FILES).replace("[!.]*/[!.]*/**/[!.]*", "<dataset>/<class>/<id>")
+        looked = " or ".join(
+            f"{folder}/<dataset>/<class>/<id>{Path(file).suffix}" for _, file, folder in _FILES
+        )
         raise UsageError(f"{src}: nothing of the layout {layout} in it; looked for {looked}")
     return {place: path for place, path in copies.items() if place.parts[:4] in whole}
 

@@ -123,8 +123,8 @@ class Data:
 
     def surfaces(self, part: str) -> Items[Surface]:
         """An item per shape that has a surface: 30,000 points by default."""
-        folders = self._of("surface", part)
-        return Items([(self.split[part].index(shape), folders[shape]) for shape in folders], _surface)
+        folders = self._of("surface", part).items()
+        return Items([(self.split[part].index(shape), folder) for shape, folder in folders], _surface)
 
     def _of(self, stage: str, part: str) -> dict[str, Path]:
         """Artifacts of a stage by id, in the order of the split."""
@@ -151,21 +151,16 @@ def load(path: str | Path) -> Data:
 
     Raises `UsageError` where there is no run, `DataError` for a file that is no pack.
     """
-    path = Path(path)
+    path, split, lost = Path(path), dict[str, tuple[str, ...]](), dict[str, str]()
     if path.is_file():
         pack = open_pack(path)
-        ids = [shape for part in pack.split.values() for shape in part]
-        held = {stage: {one: path for one in ids if pack.has(one, stage)} for stage in STAGES}
-        return _data(pack.split, held, {})
-    run = latest_run(path)
-    made = {kind: {one: path / to for one, to in run["artifacts"].get(kind, {}).items()} for kind in STAGES}
-    return _data(run["parts"], made, {one["shape"]: one["reason"] for one in run["failures"]})
-
-
-def _data(
-    parts: Mapping[str, Sequence[str]], made: Mapping[str, Mapping[str, Path]], reasons: Mapping[str, str]
-) -> Data:
-    split, lost = dict[str, tuple[str, ...]](), dict[str, str]()
+        parts, reasons, ids = pack.split, {}, [shape for part in pack.split.values() for shape in part]
+        made = {stage: {one: path for one in ids if pack.has(one, stage)} for stage in STAGES}
+    else:
+        run = latest_run(path)
+        parts, reasons = run["parts"], {one["shape"]: one["reason"] for one in run["failures"]}
+        there = {stage: run["artifacts"].get(stage, {}).items() for stage in STAGES}
+        made = {stage: {one: path / to for one, to in pairs} for stage, pairs in there.items()}
     for part in PARTS:
         ids = sorted(parts.get(part, ()))
         needed = [made[stage].keys() for stage in STAGES[: 3 if part == "test" else 2]]

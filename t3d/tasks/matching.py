@@ -1,6 +1,5 @@
 """Which prediction belongs to which ground truth, and shapes as their files have them."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from t3d.datasets.formats import read_array
 from t3d.datasets.meshes import FORMATS, Array, load_geometry, read_points
 from t3d.errors import DataError, UsageError
 from t3d.geometry.clouds import Cloud, Shape
+from t3d.report.tables import read_table
 
 SUFFIXES = frozenset((*FORMATS, ".npz"))
 """Files that can be scored, in lower case."""
@@ -75,8 +75,7 @@ def _listed(table: Path, predicted: Path, true: Path) -> list[Match]:
 
     Files are relative to the two folders; an empty one is missing. UsageError for two rows of one view.
     """
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(table)
     if not rows or not {"prediction", "truth"} <= rows[0].keys():
         raise UsageError(f"{table}: needs the columns prediction and truth, and a row; shape and view may be")
     groups: dict[str, tuple[Path | None, dict[str, Path | None]]] = {}

@@ -82,10 +82,10 @@ def show(thing: Any) -> Any:
     """
     from PIL import Image
 
-    from t3d.report import pictures, preview
+    from t3d.report import pictures
 
-    tiles = preview.preview(thing) if hasattr(thing, "photographs") else preview.sides(_shape(thing))
-    return Image.fromarray(pictures.sheet(tiles, preview.SIZE))
+    tiles = pictures.preview(thing) if hasattr(thing, "photographs") else pictures.sides(_shape(thing))
+    return Image.fromarray(pictures.sheet(tiles, pictures.PREVIEW))
 
 
 Groups = Mapping[Path, Sequence[tuple[Path, Path | None]]]
@@ -97,7 +97,7 @@ def predict_each(
 ) -> Iterator[dict[str, Any]]:
     """A record per object, its files written; of a broken photograph, why there are none."""
     from t3d.models.prediction import predict as of_photographs
-    from t3d.report.preview import write_prediction
+    from t3d.report.pictures import write_prediction
 
     for stem, pairs in groups.items():
         record: dict[str, Any] = {"name": stem.name, "photographs": [str(path) for path, _ in pairs]}

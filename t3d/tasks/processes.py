@@ -19,10 +19,7 @@ Made = TypeVar("Made")
 
 
 def each(
-    function: Callable[[Item], Made],
-    items: Sequence[Item],
-    workers: int,
-    limits: Sequence[float | None] | None = None,
+    function: Callable[[Item], Made], items: Sequence[Item], workers: int, limits: Sequence[float | None] = ()
 ) -> Iterator[Made | DataError]:
     """What the function makes of each item, in order; a DataError where its process crashed or was too slow.
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from t3d.errors import DataError
 from t3d.geometry.clouds import Body
 from t3d.geometry.frames import out_of
 from t3d.geometry.protocols import Protocol
-from t3d.report.summary import Score, reason_of, subjects, with_floors
+from t3d.report.summary import Load, Score, reason_of, scores_of, with_floors
 from t3d.tasks.matching import Match, by_shape, load_shape, matches
 from t3d.tasks.processes import each
+
+Own = tuple[Path | None, Path | None]
+"""Points and re-meshed surfaces that protocols bring as ground truth."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Job:
     match: Match
     protocols: tuple[Protocol, ...]
     seed: int
-    own: tuple[Path | None, Path | None] = (None, None)
+    own: Own = (None, None)
     """The protocols' own ground truth, points and re-meshed surface, in the frame of the match's."""
     frame: str = "original"
     """In which predictions come; a key of `frames.FRAMES`."""
@@ -32,10 +35,7 @@ class Job:
 
 
 def jobs_of(
-    paths: tuple[Path, Path, Path | None],
-    own: tuple[Path | None, Path | None],
-    protocols: tuple[Protocol, ...],
-    seed: int,
+    paths: tuple[Path, Path, Path | None], own: Own, protocols: tuple[Protocol, ...], seed: int
 ) -> list[Job]:
     """A job per shape.
 
@@ -81,11 +81,9 @@ def _again(job: Job, reason: str, limit: float | None) -> list[Score]:
 
 def score_shape(job: Job) -> list[Score]:
     """Scores of one shape, by protocol and view; whatever is wrong with its files is in them."""
-    load = cache(lambda: _truths(job))
-    found = subjects(job.protocols, job.match.shape, job.seed, load, job.floor)
-    lost = all(one.truth is None for one in found)
-    read = [(view, "" if lost else _prediction(job, file, load()[0])) for view, file in job.match.predictions]
-    return [one.score(made, view) for one in found for view, made in read]
+    load = cache(partial(_truths, job))
+    made = [({"view": view}, _prediction(job, file, load)) for view, file in job.match.predictions]
+    return scores_of(job.match.shape, job.protocols, load, made, job.seed, job.floor)
 
 
 def _truths(job: Job) -> tuple[Body, Body | None, Body | None]:
@@ -95,11 +93,11 @@ def _truths(job: Job) -> tuple[Body, Body | None, Body | None]:
     return Body(load_shape(job.match.truth)), points, mesh
 
 
-def _prediction(job: Job, file: Path | None, body: Body) -> Body | str:
+def _prediction(job: Job, file: Path | None, load: Load) -> Body | str:
     """The prediction in the ground truth's frame, or why there is none."""
     if job.lost or file is None:
         return job.lost or "no prediction for it"
     try:
-        return Body(out_of(job.frame, body, load_shape(file)))
+        return Body(out_of(job.frame, load()[0], load_shape(file)))
     except Exception as error:
         return reason_of(error).removeprefix(f"{file}: ")

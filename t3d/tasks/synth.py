@@ -3,7 +3,6 @@
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from t3d.datasets.catalogue import RECORD
 from t3d.datasets.categories import SYNSETS, canonical, plural
 from t3d.datasets.procedural import CATEGORIES, VERSION, write_shape
 from t3d.errors import UsageError
+from t3d.tasks.layouts import new_folder
 
 log = logging.getLogger(__name__)
 
@@ -20,23 +20,15 @@ COUNT = 120
 
 
 def synthesize(
-    dest: Path | str,
-    categories: Iterable[str] = tuple(CATEGORIES),
-    count: int = COUNT,
-    seed: int = 0,
+    dest: Path, categories: Iterable[str] = tuple(CATEGORIES), count: int = COUNT, seed: int = 0
 ) -> dict[str, Path]:
     """Make `count` shapes of each category under `dest`, in ShapeNet's layout; class folder by category.
 
     Each class folder is written aside and renamed, so a killed run leaves none half-made; one that is already
-    there with the same settings is kept. Raises
-    UsageError for other categories than the procedural ones, and where a class folder holds something else.
+    there with the same settings is kept. Raises UsageError for other categories than the procedural ones, and
+    where a class folder holds something else.
     """
-    names = list(dict.fromkeys(_procedural_name(category) for category in categories))
-    if not names or count < 1 or seed < 0:
-        raise UsageError("synth: give at least one category, a count of at least 1 and a seed of at least 0")
-    if not str(dest):
-        raise UsageError("synth: the destination is an empty string; name a folder")
-    made = {name: Path(dest) / SYNSETS[name] for name in names}
+    made = {name: Path(dest) / SYNSETS[name] for name in map(_procedural_name, categories)}
     for name, folder in made.items():
         settings = _settings(name, count, seed)
         if not _is_same(folder, settings):
@@ -79,14 +71,11 @@ def _make(folder: Path, settings: dict[str, Any]) -> None:
     """Make a class folder; who comes second in a race keeps the first one's, which is the same."""
     if folder.exists():
         raise UsageError(f"{folder}: holds other shapes already; choose another folder, or remove it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder.parent) as aside:
-        draft = Path(aside) / folder.name
-        for index in range(settings["count"]):
-            write_shape(draft, settings["category"], index, settings["seed"])
-        (draft / RECORD).write_text(json.dumps(settings, sort_keys=True) + "\n")
-        try:
-            draft.rename(folder)
-        except OSError:
-            if not _is_same(folder, settings):
-                raise
+    try:
+        with new_folder(folder) as draft:
+            for index in range(settings["count"]):
+                write_shape(draft, settings["category"], index, settings["seed"])
+            (draft / RECORD).write_text(json.dumps(settings, sort_keys=True) + "\n")
+    except OSError:
+        if not _is_same(folder, settings):
+            raise

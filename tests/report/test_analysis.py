@@ -1,12 +1,22 @@
-"""Tables of the analysis against slow twins; figures of made-up networks that cannot be empty."""
+"""Tables of the analysis against slow twins; figures of made-up networks that cannot be empty; the worst."""
 
 import numpy as np
 import pytest
 
+from t3d.datasets.formats import write_json, write_transform
+from t3d.datasets.meshes import write_ply
+from t3d.geometry.mesh import Mesh, concatenate
+from t3d.geometry.normalize import unchanged
 from t3d.report import analysis
+from t3d.report.analysis import flaw, worst_rows
+from t3d.report.gallery import ShapeFolders, Subject
 from t3d.report.summary import Score
 
 RNG = np.random.default_rng(0)
+TETRA = Mesh(
+    np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]),
+)
 
 
 class Shifts:
@@ -20,7 +30,7 @@ class Shifts:
 
 def score(shape, chamfer, method="s1", choice="fix"):
     labels = {"method": method, "variant": "s1", "part": "test", "level": "easy", "choice": choice}
-    return Score("deepsdf", shape, "easy/00", "ok", "", {"chamfer-l2": chamfer}, **labels)
+    return Score("deepsdf", shape, "easy/30", "ok", "", {"chamfer-l2": chamfer}, **labels)
 
 
 def test_directions_are_those_of_the_camera_recipe(tmp_path, monkeypatch):
@@ -28,7 +38,7 @@ def test_directions_are_those_of_the_camera_recipe(tmp_path, monkeypatch):
     turn, lift = np.radians(wanted).T
     eyes = np.array([np.cos(turn) * np.cos(lift), np.sin(lift), np.sin(turn) * np.cos(lift)]).T * 1.7
     cameras = {"easy": [type("Camera", (), {"eye": eye}) for eye in eyes]}
-    monkeypatch.setattr("t3d.datasets.cameras.read_cameras", lambda path: cameras)
+    monkeypatch.setattr("t3d.report.gallery.read_cameras", lambda path: cameras)
     found = np.array([analysis.direction(tmp_path, f"easy/{number:02d}") for number in range(4)])
     assert found == pytest.approx(wanted)
 
@@ -99,3 +109,51 @@ def test_drift_stands_at_the_azimuths_of_the_views(tmp_path):
     x, y = analysis._medians(at.ravel(), np.abs(views - views.mean(1, keepdims=True)).ravel() / 10, 45)
     assert x.tolist() == [22.5, 112.5]
     assert y.tolist() == [0.1, 0.3]
+
+
+def moved(by=0.0, size=1.0):
+    return Mesh(TETRA.vertices * size + by, TETRA.faces)
+
+
+def subject(folder, made=None, status=None):
+    """Made of a tetrahedron; all artifacts in one folder."""
+    (folder / "easy").mkdir(parents=True)
+    write_transform(folder / "transform.json", unchanged(TETRA.vertices, TETRA.faces))
+    write_ply(folder / "mesh.ply", TETRA)
+    write_json(folder / "choices.json", {"fix": "easy/30", "easy/30": status or {"status": "ok"}})
+    if made:
+        write_ply(folder / "easy/30.ply", made)
+    return Subject(folder, folder, folder, "easy/30")
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (TETRA, "other form"),
+        (moved(0.3), "far off"),
+        (moved(size=0.7), "far off"),
+        (concatenate([TETRA, moved(2, 0.5)]), "fragments"),
+        (concatenate([TETRA, moved(0.1, 0.2)]), "other form"),
+        (None, "missing"),
+    ],
+)
+def test_what_is_wrong_with_a_mesh(tmp_path, made, kind):
+    assert flaw(subject(tmp_path / "a", made)) == kind
+
+
+def test_no_surface_is_empty_and_no_shape_is_missing(tmp_path):
+    assert flaw(subject(tmp_path / "a", status={"status": "empty", "reason": "one sign"})) == "empty"
+    assert flaw(None) == "missing"
+
+
+def test_the_worst_twentieth_comes_worst_first(tmp_path):
+    subject(tmp_path / "far", moved(0.3))
+    shapes = {"test": {"far": tmp_path / "far"}}
+    folders = ShapeFolders(shapes, shapes, shapes)
+    scores = [score(f"{number:02d}", number / 7 % 1) for number in range(39)]
+    rows = worst_rows([*scores, score("none", None), score("far", 2.0)], folders, "s1")
+    assert rows[0] == {"variant": "s1", "shape": "far", "view": "easy/30", "kind": "far off", "chamfer": 2.0}
+    assert [row["chamfer"] for row in rows[1:]] == [max(one.chamfer for one in scores)]
+    assert rows[1]["kind"] == "missing"
+    assert len(worst_rows(scores[:3], folders, "s1")) == 1
+    assert worst_rows([], folders, "s1") == []

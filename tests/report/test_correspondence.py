@@ -69,7 +69,7 @@ def members(tmp_path):
 def test_labels_are_numbered_alike_and_meshes_are_fine(members):
     found, names = members
     assert names == ["extra", "left", "right"]
-    assert all(set(one.still.labels.tolist()) == {1, 2} for one in found)
+    assert all(set(one.placed["in the unit frame"].labels.tolist()) == {1, 2} for one in found)
     for one, width in zip(found, (0.5, 1, 2), strict=True):
         assert face_areas(one.mesh).sum() == pytest.approx(face_areas(box(width)).sum())
         sides = one.mesh.vertices[one.mesh.faces] - one.mesh.vertices[np.roll(one.mesh.faces, 1, axis=1)]

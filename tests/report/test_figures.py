@@ -6,14 +6,18 @@ import matplotlib
 import numpy as np
 import pytest
 
-from t3d.report.figures import SERIES, curves, distribution
+from t3d.report.figures import SERIES, Series, curves, distribution
 
 STEPS = np.arange(1, 101, dtype=np.float64)
 VAL = np.where(STEPS % 25 == 0, 2 / STEPS, np.nan)
 
 
+def drawn(title, share=False, **values):
+    return curves(title, [Series(name, STEPS, of) for name, of in values.items()], share)
+
+
 def loss_curves(title="Codes"):
-    return curves({"step": STEPS, "loss": 1 / STEPS, "validation": VAL}, title)
+    return drawn(title, loss=1 / STEPS, validation=VAL)
 
 
 def texts(svg):
@@ -27,8 +31,7 @@ def test_title_axes_and_legend_are_text():
 
 
 def test_shares_are_drawn_between_0_and_1_on_a_plain_axis():
-    columns = {"step": STEPS, "found again": STEPS / 200}
-    shown = texts(curves(columns, "Pre-training", share=True))
+    shown = texts(drawn("Pre-training", share=True, found_again=STEPS / 200))
     assert {"share", "found again", "0.0", "0.2", "1.0"} <= set(shown)
     assert "loss (log scale)" not in shown
 
@@ -36,7 +39,7 @@ def test_shares_are_drawn_between_0_and_1_on_a_plain_axis():
 def test_same_bytes_whatever_was_drawn_before():
     first = loss_curves()
     loss_curves("another")
-    distribution([("a", [1.0, 2.0])], "dots", "x")
+    distribution({"a": [1.0, 2.0]}, "dots", "x")
     assert loss_curves() == first
 
 
@@ -74,23 +77,22 @@ def test_settings_of_matplotlib_stay(monkeypatch):
 
 
 def test_titles_and_names_are_escaped():
-    svg = curves({"step": STEPS, "<b>&": 1 / STEPS}, "<script>")
+    svg = drawn("<script>", **{"<b>&": 1 / STEPS})
     assert "<script>" not in svg
     assert {"<script>", "<b>&"} <= set(texts(svg))
 
 
 @pytest.mark.parametrize("values", [np.full(100, np.nan), np.zeros(100)])
 def test_nothing_to_show_is_an_empty_figure(values):
-    assert "loss" not in texts(curves({"step": STEPS, "loss": values}, "Codes"))
+    assert "loss" not in texts(drawn("Codes", loss=values))
 
 
 def test_gaps_are_bridged_not_drawn_as_zero():
-    points = {"step": STEPS, "loss": np.where(STEPS % 2 == 0, 1.0, np.nan)}
-    assert "nan" not in curves(points, "Codes").lower()
+    assert "nan" not in drawn("Codes", loss=np.where(STEPS % 2 == 0, 1.0, np.nan)).lower()
 
 
 def dots(values):
-    return distribution([("mine", values)], "dots", "Chamfer").count("<use")
+    return distribution({"mine": values}, "dots", "Chamfer").count("<use")
 
 
 def test_one_dot_per_positive_value():
@@ -100,9 +102,9 @@ def test_one_dot_per_positive_value():
 
 
 def test_ticks_are_plain_numbers():
-    shown = texts(distribution([("mine", [0.4, 3.2])], "dots", "Chamfer"))
+    shown = texts(distribution({"mine": [0.4, 3.2]}, "dots", "Chamfer"))
     assert {"0.5", "1", "2"} <= set(shown)
 
 
 def test_a_group_without_values_keeps_its_row():
-    assert {"mine", "none"} <= set(texts(distribution([("mine", [1.0]), ("none", [])], "dots", "Chamfer")))
+    assert {"mine", "none"} <= set(texts(distribution({"mine": [1.0], "none": []}, "dots", "Chamfer")))

@@ -1,15 +1,9 @@
-"""Words and numbers of the page."""
+"""Words, numbers, curves and the script of the page."""
 
 import numpy as np
 import pytest
 
-from t3d.report.page import (
-    all_losses,
-    duration,
-    headline,
-    number,
-    versions,
-)
+from t3d.report.page import all_losses, duration, headline, number, overlaid, read_curves, script, versions
 from t3d.report.tables import method_name
 
 
@@ -101,3 +95,41 @@ def test_shapes_left_out_on_request_are_not_lost():
     from t3d.datasets.splits import BEYOND, UNNAMED
 
     assert all_losses([], {"a": UNNAMED, "b": BEYOND.format(3)}) == []
+
+
+def test_read_curves(tmp_path):
+    path = tmp_path / "curves.csv"
+    path.write_text("step,seconds,loss,val\r\n1,0.5,2.5,\r\n2,1.0,1e-3,0.25\r\n")
+    columns = read_curves(path)
+    assert list(columns) == ["step", "seconds", "loss", "val"]
+    assert columns["loss"].tolist() == [2.5, 0.001]
+    assert np.isnan(columns["val"][0])
+    assert columns["val"][1] == 0.25
+
+
+def test_read_curves_of_a_run_without_steps(tmp_path):
+    (tmp_path / "curves.csv").write_text("step,loss\n")
+    assert {name: len(values) for name, values in read_curves(tmp_path / "curves.csv").items()} == {
+        "step": 0,
+        "loss": 0,
+    }
+
+
+def test_losses_by_pre_training_are_in_one_figure(tmp_path):
+    networks = {name: tmp_path / name for name in ("s1", "s2-simclr", "s2-none")}
+    for extra, folder in enumerate(networks.values()):
+        folder.mkdir()
+        steps = range(10, 10 * (4 + extra), 10)  # one went on for longer
+        lines = ["step,loss", *(f"{step},{1 / step}" for step in steps)]
+        (folder / "curves.csv").write_text("\n".join(lines))
+    figure = overlaid(networks)
+    assert "s2-simclr" in figure
+    assert "s2-none" in figure
+    assert ">s1<" not in figure
+    assert overlaid({name: networks[name] for name in ("s1", "s2-none")}) == ""
+
+
+def test_the_policy_names_the_script_and_no_other():
+    text, source = script()
+    assert "</script" not in text
+    assert source.startswith("'sha256-")

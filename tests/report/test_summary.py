@@ -9,7 +9,7 @@ from t3d.errors import DataError
 from t3d.geometry.clouds import Body, Cloud
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.protocols import WHAT3D
-from t3d.report.summary import FAILED, NO_TRUTH, OK, Score, read_scores, subjects, with_floors, write_scores
+from t3d.report.summary import FAILED, NO_TRUTH, OK, Score, read_scores, scores_of, with_floors, write_scores
 
 LABELS = {"method": "s1", "variant": "s1", "part": "test", "level": "easy", "choice": "fix"}
 COLUMNS = {"deepsdf": ("deepsdf v1", ["chamfer-l2"]), "what3d": ("what3d~ v1", ["f@0.01"])}
@@ -46,8 +46,9 @@ def score(truth, prediction):
             raise truth
         return Body(truth), None, None
 
-    (subject,) = subjects((WHAT3D,), "a", 0, load, True)
-    return subject.score(prediction)
+    (found,) = scores_of("a", (WHAT3D,), load, [({"view": "easy/30"}, prediction)], 0, floors=True)
+    assert found.view == "easy/30"
+    return found
 
 
 def test_a_truth_that_is_lost_leaves_no_number_and_a_prediction_its_penalty():

@@ -64,11 +64,6 @@ def test_two_protocols_may_stand_side_by_side():
     assert table.headers() == ["method", "x × 1000 (deepsdf v1)", "y × 1000 (disn)"]
 
 
-def test_rows_must_fit_the_columns():
-    with pytest.raises(UsageError, match="2 columns"):
-        Table("t", ("method", "mean"), (("a",),))
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [(1.5, "1.50"), (0.0123456, "0.0123"), (1234.0, "1230"), (2.5e-7, "0.000000250"), (0.0, "0.00"),

@@ -71,8 +71,7 @@ def main() -> None:
     import tempfile
 
     from t3d.datasets.images import write_png
-    from t3d.report.pictures import sheet
-    from t3d.report.preview import SIZE, preview
+    from t3d.report.pictures import PREVIEW, preview, sheet
     from t3d.tasks.predict import predict, run
     from t3d.tasks.synth import synthesize
 
@@ -87,7 +86,7 @@ def main() -> None:
             given = folder / "mask.png" if WALLS[number] == "busy" else None
             made = predict(folder / "a.jpg", network, given)
             sys.stdout.write(f"{WALLS[number]}: {made.facts['isolated']} {made.facts['warnings']}\n")
-            write_png(folder / "row.png", sheet(preview(made), SIZE))
+            write_png(folder / "row.png", sheet(preview(made), PREVIEW))
             rows.append(Image.open(folder / "row.png").convert("RGB"))
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
     for place, row in enumerate(rows):

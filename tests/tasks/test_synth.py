@@ -91,16 +91,6 @@ def test_other_categories_need_data(tmp_path, category):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("dest", "categories", "count", "seed"),
-    [("", ["sofa"], 1, 0), ("x", [], 1, 0), ("x", ["sofa"], 0, 0), ("x", ["sofa"], 1, -1)],
-)
-def test_settings_that_make_no_set(tmp_path, monkeypatch, dest, categories, count, seed):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="synth: "):
-        synthesize(dest, categories, count, seed)
-
-
 def test_the_set_for_runs_without_data_is_made_once(tmp_path):
     data = procedural_set(tmp_path, "couch", 5, 2)
     assert data == tmp_path / "procedural" / "seed5-2"
