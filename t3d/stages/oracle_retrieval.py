@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from t3d.pipeline import Each, Facts, Parts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +23,7 @@ def oracle_retrieval(
     *,
     out: Path,
     params: Params,
-    rng: "np.random.Generator",
+    rng: Rng,
     threads: int,
 ) -> Facts:
     """Find the training shape with the least Chamfer distance to every shape, both in their unit frames.
