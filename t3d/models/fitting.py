@@ -1,39 +1,35 @@
 """The loop of every training that may be judged on validation shapes and go back to its best weights."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from t3d.models.plans import LoopPlan
-from t3d.models.training import Progress, Row, Run, learning_rate, set_learning_rate
+from t3d.models.training import Figures, Progress, Row, Run, set_learning_rate
 
 
 def fit(
     run: Run,
-    accelerator: Any,
     plan: LoopPlan,
     schedule: tuple[str, int],
-    figures_of: Callable[[nn.Module, int], Mapping[str, Tensor]],
+    figures_of: Callable[[int], Figures],
     judge: Callable[[Row], float | None],
     progress: Progress,
 ) -> None:
     """Optimise `run.module` to the end of its plan; with patience, put its best weights back then.
 
-    schedule: see `learning_rate`. figures_of: figures of a step, "loss" among them, from the module as it is
-    wrapped for several devices and mixed precision. judge: adds to a row and says how bad the weights are;
-    None: unknown. Stops when `patience` judgements in a row were no better.
+    schedule: see `learning_rate`. figures_of: figures of a step, by `run.wrapped`. judge: adds to a row and
+    says how bad the weights are; None: unknown. Stops when `patience` judgements in a row were no better.
     """
     from accelerate.utils import broadcast_object_list
 
-    wrapped, optimizer = accelerator.prepare(run.module, run.optimizer)
-
-    def take_step(step: int) -> Mapping[str, Tensor]:
-        set_learning_rate(run.optimizer, learning_rate(schedule[0], step, plan.iterations, schedule[1]))
-        figures = figures_of(wrapped, step)
-        optimizer.zero_grad()
-        accelerator.backward(figures["loss"])
-        optimizer.step()
+    def take_step(step: int) -> Figures:
+        set_learning_rate(run.optimizer, step, plan.iterations, schedule)
+        figures = figures_of(step)
+        run.prepared.zero_grad()
+        run.accelerator.backward(figures["loss"])
+        run.prepared.step()
         return figures
 
     def after_row(row: Row) -> bool:

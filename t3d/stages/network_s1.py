@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from t3d.models.plans import RegressionPlan
-from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
+from t3d.pipeline import Each, Facts, Parts, Progress, stage
+from t3d.stages import TRAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +21,12 @@ class Params(RegressionPlan):
 
 
 @stage(
-    per="set",
     version=4,
     makes="network",
     command="train",
     variants=("s1",),
     files=("model.safetensors", "config.json", "curves.csv", "curves-codes.csv"),
-    resource="train",
-    timeout=None,
+    **TRAINING,
 )
 def network_s1(
     codes: Path,

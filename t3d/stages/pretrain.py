@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from t3d.models.plans import PretrainPlan
-from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
+from t3d.pipeline import Each, Facts, Parts, Progress, stage
+from t3d.stages import SOLUTION_2, TRAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +17,7 @@ class Params(PretrainPlan):
     """Views to learn from: "easy", "hard" or both (seed: both)."""
 
 
-@stage(
-    per="set",
-    version=2,
-    variants=("s2-simclr", "s2-moco", "s2-byol", "s2-simsiam", "s2-none"),
-    files=("encoder.safetensors", "config.json", "curves.csv"),
-    resource="train",
-    timeout=None,
-)
+@stage(version=2, variants=SOLUTION_2, files=("encoder.safetensors", "config.json", "curves.csv"), **TRAINING)
 def pretrain(
     views: Annotated[Parts, Each("train", "virtual", "val")],
     *,

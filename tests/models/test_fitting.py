@@ -5,31 +5,26 @@ import torch
 from torch import Tensor, nn
 
 from t3d.models.fitting import LoopPlan, fit, group, summary
-from t3d.models.training import Row, Run, open_accelerator
-
-
-def _nothing(*_: object, **__: object) -> None:
-    pass
+from t3d.models.training import Row, Run
+from tests.models.watchers import nobody
 
 
 def _fit(values: list[float | None], patience: int = 0, schedule: tuple[str, int] = ("cosine", 0)) -> Run:
     """A weight that grows by its learning rate each step, judged every two steps as `values` say."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(module.weight)
-    run = Run(module, torch.optim.SGD([group(module, 1.0)]), None)
-    plan = LoopPlan(
-        iterations=2 * len(values), validate_every=2, patience=patience, gpu=False, precision="no"
-    )
+    plan = LoopPlan(iterations=2 * len(values), validate_every=2, patience=patience)
+    run = Run(module, torch.optim.SGD([group(module, 1.0)]), plan, None)
     said = iter(values)
 
-    def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
-        return {"loss": -wrapped(torch.ones(1, 1)).sum()}
+    def figures_of(step: int) -> dict[str, Tensor]:
+        return {"loss": -run.wrapped(torch.ones(1, 1)).sum()}
 
     def judge(row: Row) -> float | None:
         row["rate"] = run.optimizer.param_groups[0]["lr"]
         return next(said)
 
-    fit(run, open_accelerator(False, "no"), plan, schedule, figures_of, judge, _nothing)
+    fit(run, plan, schedule, figures_of, judge, nobody)
     return run
 
 

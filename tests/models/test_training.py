@@ -11,14 +11,12 @@ from torch import Tensor, nn
 
 from t3d.errors import UsageError
 from t3d.models import training
+from t3d.models.plans import DevicePlan
 from t3d.models.training import Run
+from tests.models.watchers import nobody
 
 
 class _KilledError(Exception):
-    pass
-
-
-def _nothing(*_: object, **__: object) -> None:
     pass
 
 
@@ -30,14 +28,12 @@ def _kill_at(step: int) -> Callable[..., None]:
     return progress
 
 
-def _run(scratch: Path | None, **settings: float) -> Run:
+def _run(scratch: Path | None) -> Run:
     module = nn.Linear(3, 1)
     nn.init.constant_(module.weight, 0.5)
     nn.init.zeros_(module.bias)
     optimizer = torch.optim.Adam([{"params": module.parameters(), "lr": 0.1, "base": 0.1}])
-    run = Run(module, optimizer, scratch, **settings)
-    run.resume()
-    return run
+    return Run(module, optimizer, DevicePlan(), scratch)
 
 
 def _step(run: Run) -> Callable[[int], dict[str, Tensor]]:
@@ -54,24 +50,31 @@ def _step(run: Run) -> Callable[[int], dict[str, Tensor]]:
 
 def test_rows_are_means_over_their_steps() -> None:
     run = _run(None)
-    run.go(10, lambda step: {"loss": torch.tensor(float(step))}, lambda row: False, _nothing, 4)
+    run.go(10, lambda step: {"loss": torch.tensor(float(step))}, lambda row: False, nobody, 4)
     assert [(row["step"], row["loss"]) for row in run.rows] == [(4, 1.5), (8, 5.5), (10, 8.5)]
     seconds = [row["seconds"] for row in run.rows]
     assert seconds == sorted(seconds)
 
 
+@pytest.fixture
+def _saving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint at every row."""
+    monkeypatch.setattr(training, "SAVE_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("_saving")
 @pytest.mark.parametrize("killed_at", [4, 12, 20])
 def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path: Path, killed_at: int) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     whole = _run(tmp_path / "a")
-    whole.go(22, _step(whole), lambda row: False, _nothing, 4)
-    first = _run(tmp_path / "b", save_seconds=0.0)
+    whole.go(22, _step(whole), lambda row: False, nobody, 4)
+    first = _run(tmp_path / "b")
     with pytest.raises(_KilledError):
         first.go(22, _step(first), lambda row: False, _kill_at(killed_at), 4)
-    second = _run(tmp_path / "b", save_seconds=0.0)
+    second = _run(tmp_path / "b")
     assert second.step == killed_at - 4  # the row at which it was killed was not saved yet
-    second.go(22, _step(second), lambda row: False, _nothing, 4)
+    second.go(22, _step(second), lambda row: False, nobody, 4)
     assert torch.equal(second.module.weight, whole.module.weight)
     assert [row["loss"] for row in second.rows] == [row["loss"] for row in whole.rows]
 
@@ -85,12 +88,13 @@ def test_what_a_phase_remembers_survives(tmp_path: Path) -> None:
     assert again.memory["best_val"] == 0.5
 
 
+@pytest.mark.usefixtures("_saving")
 def test_it_stops_when_told_and_stays_stopped(tmp_path: Path) -> None:
-    run = _run(tmp_path, save_seconds=0.0)
-    run.go(100, _step(run), lambda row: row["step"] >= 8, _nothing, 4)
+    run = _run(tmp_path)
+    run.go(100, _step(run), lambda row: row["step"] >= 8, nobody, 4)
     assert run.step == 8
     again = _run(tmp_path)
-    again.go(100, _step(again), lambda row: False, _nothing, 4)
+    again.go(100, _step(again), lambda row: False, nobody, 4)
     assert again.step == 8
 
 
@@ -113,12 +117,11 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path) -> Non
 
 
 def test_schedules() -> None:
-    halving = [training.learning_rate("halving", step, 100, 30) for step in (0, 29, 30, 60, 99)]
+    halving = [training.learning_rate(step, 100, ("halving", 30)) for step in (0, 29, 30, 60, 99)]
     assert halving == [1.0, 1.0, 0.5, 0.25, 0.125]
-    cosine = [training.learning_rate("cosine", step, 100, 0) for step in (0, 50, 100)]
+    assert training.learning_rate(99, 100, ("halving", 0)) == 1.0
+    cosine = [training.learning_rate(step, 100, ("cosine", 0)) for step in (0, 50, 100)]
     assert cosine == pytest.approx([1.0, 0.5, 0.0])
-    with pytest.raises(UsageError, match="linear"):
-        training.learning_rate("linear", 0, 100, 0)
 
 
 def test_learning_rates_keep_the_ratio_of_their_groups() -> None:
@@ -126,8 +129,8 @@ def test_learning_rates_keep_the_ratio_of_their_groups() -> None:
     optimizer = torch.optim.Adam(
         [{"params": [p], "lr": rate, "base": rate} for p, rate in ((a, 0.1), (b, 0.4))]
     )
-    for factor in (0.5, 0.25):
-        training.set_learning_rate(optimizer, factor)
+    for step, factor in ((30, 0.5), (60, 0.25)):
+        training.set_learning_rate(optimizer, step, 100, ("halving", 30))
         assert [group["lr"] for group in optimizer.param_groups] == [0.1 * factor, 0.4 * factor]
 
 
@@ -170,18 +173,18 @@ def test_curves_have_all_columns(tmp_path: Path) -> None:
 def test_parts_double_until_they_fit_and_are_remembered(tmp_path: Path) -> None:
     tried: list[int] = []
 
-    def compute(parts: int) -> str:
+    def compute(parts: int) -> dict[str, Tensor]:
         tried.append(parts)
         if parts < 6:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return "done"
+        return {}
 
     run = _run(tmp_path)
-    assert training.in_parts(run, 1, 7, compute) == "done"
+    assert training.in_parts(run, 1, 7, compute) == {}
     assert tried == [1, 2, 4, 7]
     run.save()
     tried.clear()
-    assert training.in_parts(_run(tmp_path), 1, 7, compute) == "done"
+    assert training.in_parts(_run(tmp_path), 1, 7, compute) == {}
     assert tried == [7]
     with pytest.raises(torch.OutOfMemoryError):
         training.in_parts(_run(None), 1, 5, compute)

@@ -104,7 +104,7 @@ class Quitter:
 
 def _wait_for_a_peer() -> None:
     with companions(Quitter(), 2, 1):  # type: ignore[arg-type]
-        for _ in range(100):
+        for _ in range(600):
             time.sleep(0.1)
             if not [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]:
                 break
