@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from t3d.models import losses
 from t3d.models.decoder import Decoder, build_decoder
-from t3d.models.fitting import group
+from t3d.models.network import Start
 from t3d.models.plans import STAGES, CodesPlan, DecoderConfig, FitPlan, LossPlan, SamplePlan
 from t3d.models.samples import Batch, Samples
-from t3d.models.training import Figures, Progress, Row, Run, generator, in_parts, set_learning_rate
+from t3d.models.training import Figures, Progress, Row, Run, generator, group, in_parts, set_learning_rate
 from t3d.models.watching import SHOWN
 
 log = logging.getLogger(__name__)
@@ -94,21 +94,22 @@ def train_codes(
     seed: int,
     scratch: Path | None,
     progress: Progress,
-    start: tuple[Decoder, NDArray[np.float32]] | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """Run phase 1 to its end, or on from where a killed run left it in `scratch`.
 
-    start: a decoder of these sizes to go on from, and its mean code (C,), at which all codes begin: fitted
-    ones would cost as many evaluations as a short training, in which they are found anyway.
+    start: a decoder of these sizes to go on from, at whose mean code all codes begin: fitted ones would cost
+    as many evaluations as a short training, in which they are found anyway.
 
     On the CPU in float32 the result is decided by the arguments, however often the run was interrupted. A
     batch that does not fit into memory is computed in parts; without dropout that changes rounding only.
     """
     plan, weights = plans
-    facts = {"beyond_clamp": samples.beyond(weights.clamp)}
-    facts["memory_gb"] = memory_needed(config, plan, len(samples)) / 1e9
-    log.info("phase 1 needs about %.2g GB of memory", facts["memory_gb"])
-    decoder, mean = (start[0], torch.from_numpy(start[1])) if start else (build_decoder(config, seed), None)
+    gigabytes = memory_needed(config, plan, len(samples)) / 1e9
+    facts = {"beyond_clamp": samples.beyond(weights.clamp), "memory_gb": gigabytes}
+    log.info("phase 1 needs about %.2g GB of memory", gigabytes)
+    decoder = start.decoder if start else build_decoder(config, seed)
+    mean = torch.from_numpy(start.mean_code) if start else None
     book = CodeBook((len(samples), config.code), plan.code_start, plan.code_bound, seed, mean)
     groups = [*decoder_groups(decoder, plan), group(book, plan.lr_codes)]
     model, optimizer = AutoDecoder(decoder, book), torch.optim.Adam(groups)

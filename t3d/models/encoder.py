@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from t3d.errors import DataError, UsageError
+from t3d.models.plans import EncoderPlan
 
 MEAN = (0.485, 0.456, 0.406)
 """Mean colour of ImageNet, which pretrained backbones expect to be subtracted."""
@@ -28,10 +29,10 @@ class EncoderConfig:
     input_size: int = 224
 
 
-def encoder_config(params: Any) -> EncoderConfig:
-    """From a stage's parameters backbone, widths, depths and input_size."""
-    settings = resnet_settings(params.widths, params.depths) if params.backbone == "resnet" else {}
-    return EncoderConfig(backbone=params.backbone, settings=settings, input_size=params.input_size)
+def encoder_config(plan: EncoderPlan) -> EncoderConfig:
+    """The backbone that a training is told to use."""
+    settings = resnet_settings(plan.widths, plan.depths) if plan.backbone == "resnet" else {}
+    return EncoderConfig(backbone=plan.backbone, settings=settings, input_size=plan.input_size)
 
 
 AT_ONCE = 64
@@ -192,4 +193,4 @@ def to_float(images: Tensor) -> Tensor:
 def seen_by(encoder: Backbone, images: Tensor, see: Callable[[Tensor], Tensor] | None = None) -> Tensor:
     """What an encoder as it is, or `see`, its `features`, makes of images (M, 3, S, S) uint8; on the CPU."""
     see, device = see or encoder, next(encoder.parameters()).device
-    return torch.cat([see(to_float(part.to(device))).cpu() for part in images.split(AT_ONCE)])
+    return torch.cat([see(to_float(part.to(device))).cpu() for part in torch.split(images, AT_ONCE)])

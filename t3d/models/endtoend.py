@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from t3d.models.codes import CodeBook, Out, decoder_groups, weighted_losses
 from t3d.models.decoder import Decoder, build_decoder
 from t3d.models.encoder import AT_ONCE, Encoder, seen_by, set_training, to_float
-from t3d.models.fitting import fit, group
 from t3d.models.losses import code_l1
 from t3d.models.plans import DecoderConfig, EndToEndPlan, LossPlan
 from t3d.models.samples import Samples
-from t3d.models.training import Figures, Progress, Row, Run, generator
+from t3d.models.training import Figures, Progress, Row, Run, fit, generator, group
 from t3d.models.views import Views, load_views
 from t3d.models.watching import SHOWN
 from t3d.pipeline.stage import Shapes
@@ -40,9 +39,8 @@ class Scenes(NamedTuple):
 
 def scenes(sdf: Shapes, views: Shapes, levels: Sequence[str], size: int, kept: Path) -> Scenes:
     """The shapes that have both samples and views."""
-    both = sorted(sdf.keys() & views.keys())
-    loaded = load_views({shape: views[shape] for shape in both}, levels, size, kept)
-    return Scenes(Samples({shape: sdf[shape] for shape in both}), loaded)
+    loaded = load_views({shape: views[shape] for shape in sdf.keys() & views.keys()}, levels, size, kept)
+    return Scenes(Samples({shape: sdf[shape] for shape in loaded.ids}), loaded)
 
 
 class EndToEnd(nn.Module):
@@ -172,11 +170,11 @@ def start_codes(encoder: Encoder, views: Views, length: float) -> None:
 
 def shape_codes(encoder: Encoder, views: Views) -> dict[str, NDArray[np.float32]]:
     """A code (C,) of each shape by id, the mean over some of its views, without augmentation."""
-    codes = _codes(encoder.eval(), views).unflatten(0, (-1, len(views.ids))).mean(0)
+    codes = torch.stack(torch.split(_codes(encoder.eval(), views), len(views.ids))).mean(0)
     return dict(zip(views.ids, codes.numpy(), strict=True))
 
 
 def _codes(encoder: Encoder, views: Views) -> Tensor:
     """Codes of some views of every shape, the first of each, the second of each, and so on."""
     rows = views.spaced(MEAN_VIEWS).t().flatten()
-    return torch.cat([seen_by(encoder, views.images[some]) for some in rows.split(AT_ONCE)])
+    return torch.cat([seen_by(encoder, views.images[some]) for some in torch.split(rows, AT_ONCE)])

@@ -104,7 +104,9 @@ class Network:
         """`compute` over parts (1, n, 3) of the points, its outputs joined: memory stays bounded."""
         rows = torch.from_numpy(np.array(points, np.float32).reshape(1, -1, 3))
         count = max(1, GATES_AT_ONCE // (4 * self.decoder.config.hidden))
-        parts = [[x.cpu() for x in compute(chunk.to(self.decoder.device))] for chunk in rows.split(count, 1)]
+        parts = [
+            [x.cpu() for x in compute(chunk.to(self.decoder.device))] for chunk in torch.split(rows, count, 1)
+        ]
         return [torch.cat(columns, 1)[0].numpy() for columns in zip(*parts, strict=True)]
 
 

@@ -85,7 +85,7 @@ def write_pack(path: Path, category: str, split: Parts, sdf: Shapes, views: Shap
 def _appender(file: BinaryIO, arrays: dict[str, Any]) -> Any:
     """A function that appends parts of the array `name`, and says how many rows each of them had."""
 
-    def add(name: str, parts: Iterable[Sequence[Any]], dtype: str, row: tuple[int, ...]) -> tuple[int, ...]:
+    def add(name: str, parts: Iterable[Any], dtype: str, row: tuple[int, ...]) -> tuple[int, ...]:
         if name not in arrays:
             file.write(bytes(-file.tell() % ALIGNMENT))
             arrays[name] = {"offset": file.tell(), "shape": [0, *row], "dtype": dtype, "crc": 0}
@@ -101,7 +101,7 @@ def _appender(file: BinaryIO, arrays: dict[str, Any]) -> Any:
     return add
 
 
-def _thinned(folder: Path | None, most: int) -> Iterator[Sequence[Any]]:
+def _thinned(folder: Path | None, most: int) -> Iterator[Any]:
     """`pos` and `neg` of a shape, every so many-th row, `most` together."""
     pair = open_samples(folder / "samples.npz") if folder else ()
     total = sum(map(len, pair))
@@ -116,8 +116,10 @@ def _evenly(there: int, count: int) -> NDArray[np.int64]:
     return np.arange(count) * there // max(count, 1)
 
 
-def _pictures(folder: Path | None, extent: Extent) -> Iterator[Sequence[NDArray[Any]]]:
-    for level in extent.levels if folder else ():
+def _pictures(folder: Path | None, extent: Extent) -> Iterator[Any]:
+    if folder is None:
+        return
+    for level in extent.levels:
         there = sorted(int(path.stem) for path in (folder / level).glob("*.png"))
         numbers = [there[place] for place in _evenly(len(there), extent.views)]
         pair = read_views(folder, level, numbers) if numbers else ()
@@ -125,7 +127,7 @@ def _pictures(folder: Path | None, extent: Extent) -> Iterator[Sequence[NDArray[
         yield np.concatenate(planes, axis=1) if planes else []
 
 
-def _cameras(folder: Path | None, extent: Extent) -> Iterator[Sequence[Sequence[float]]]:
+def _cameras(folder: Path | None, extent: Extent) -> Iterator[Any]:
     found = read_cameras(folder / "cameras.json") if folder else {}
     for level in extent.levels if folder else ():
         there = found.get(level, [])

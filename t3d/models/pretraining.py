@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from t3d.errors import DataError
 from t3d.models.contrastive import cosine_error, effective_rank, info_nce, nt_xent, retrieval, spread
-from t3d.models.encoder import Backbone, EncoderConfig, build_backbone
-from t3d.models.fitting import fit, group
+from t3d.models.encoder import Backbone, build_backbone, encoder_config
 from t3d.models.plans import PretrainPlan
-from t3d.models.training import Figures, Progress, Row, Run, Share, generator
+from t3d.models.training import Figures, Progress, Row, Run, Share, fit, generator, group
 from t3d.models.views import Views
 
 MEASURED_VIEWS = 8
@@ -176,7 +175,6 @@ def byol_momentum(base: float, step: int, iterations: int) -> float:
 def pretrain(
     method: str,
     data: tuple[Views, Views],
-    config: tuple[EncoderConfig, str],
     plan: PretrainPlan,
     seed: int,
     scratch: Path | None,
@@ -184,12 +182,12 @@ def pretrain(
 ) -> tuple[Backbone, list[Row]]:
     """The encoder, see `fit` for which of it, and its curves.
 
-    data: training and validation. config: architecture and pretrained weights, see `build_backbone`. The
-    first row of the curves, step 0, is before any training: the only one of the method "none".
+    data: training and validation. The first row of the curves, step 0, is before any training: the only one
+    of the method "none".
     """
     train, val = data
     plan = dataclasses.replace(plan, iterations=0) if method == "none" else plan
-    model = build_method(method, build_backbone(*config, seed), plan, seed)
+    model = build_method(method, build_backbone(encoder_config(plan), plan.pretrained, seed), plan, seed)
     run = Run(model, torch.optim.AdamW([group(model, plan.lr, plan.weight_decay)]), plan, scratch)
     run.optimizer.register_step_post_hook(lambda *_: model.after_step(run.step - 1))
 

@@ -9,11 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, set_training, to_float
-from t3d.models.fitting import fit, group
+from t3d.models.encoder import Encoder, build_encoder, encoder_config, set_training, to_float
 from t3d.models.losses import code_l1
 from t3d.models.plans import RegressionPlan
-from t3d.models.training import Figures, Progress, Row, Run, generator
+from t3d.models.training import Figures, Progress, Row, Run, fit, generator, group
 from t3d.models.views import Views, load_views
 from t3d.models.weights import transfer
 from t3d.pipeline.stage import Shapes
@@ -35,15 +34,12 @@ def targets(
     folders: Shapes, codes: Mapping[str, NDArray[np.float32]], levels: Sequence[str], size: int, kept: Path
 ) -> Targets:
     """Views and codes of the shapes that have both."""
-    both = sorted(folders.keys() & codes.keys())
-    views = load_views({shape: folders[shape] for shape in both}, levels, size, kept)
-    wanted = np.array([codes[shape] for shape in both], np.float32)
-    return Targets(views, torch.from_numpy(wanted))
+    views = load_views({shape: folders[shape] for shape in folders.keys() & codes.keys()}, levels, size, kept)
+    return Targets(views, torch.from_numpy(np.array([codes[shape] for shape in views.ids], np.float32)))
 
 
 def train_encoder(
     data: tuple[Targets, Targets],
-    config: EncoderConfig,
     plan: RegressionPlan,
     seed: int,
     scratch: Path | None,
@@ -56,7 +52,7 @@ def train_encoder(
     the L1 distance of codes, summed over their numbers and averaged over images, as published.
     """
     train, val = data
-    encoder = build_encoder(config, train.codes.shape[1], plan.pretrained, seed)
+    encoder = build_encoder(encoder_config(plan), train.codes.shape[1], plan.pretrained, seed)
     if start:
         transfer(encoder, start.state_dict())
     encoder.backbone.requires_grad_(not plan.freeze)
@@ -82,7 +78,7 @@ def validation_loss(encoder: Encoder, targets: Targets, batch: int) -> float:
     """`code_l1` over all views, without augmentation, with the running statistics of batch norm."""
     encoder.eval()
     device, total = next(encoder.parameters()).device, 0.0
-    for rows in torch.arange(len(targets.views)).split(batch):
+    for rows in torch.split(torch.arange(len(targets.views)), batch):
         codes = encoder(to_float(targets.views.images[rows].to(device)))
         total += float(code_l1(codes, targets.wanted(rows).to(device))) * len(codes)
     return total / len(targets.views)

@@ -1,4 +1,4 @@
-"""What trainings share: a loop that logs and survives being killed, schedules, devices, curves."""
+"""What trainings share: a loop that logs, judges and survives being killed; schedules, devices, curves."""
 
 import csv
 import dataclasses
@@ -7,7 +7,7 @@ import math
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from t3d.errors import UsageError
 from t3d.models.decoder import Decoder
-from t3d.models.plans import DevicePlan
+from t3d.models.plans import DevicePlan, LoopPlan
 from t3d.models.watching import Board, draw, leads
 from t3d.pipeline.companions import MEETING
 
@@ -122,6 +122,71 @@ class Run:
         board.close()
 
 
+def fit(
+    run: Run,
+    plan: LoopPlan,
+    schedule: tuple[str, int],
+    figures_of: Callable[[int], Figures],
+    judge: Callable[[Row], float | None],
+    progress: Progress,
+) -> None:
+    """Optimise `run.module` to the end of its plan; with patience, put its best weights back then.
+
+    schedule: see `learning_rate`. figures_of: figures of a step, by `run.wrapped`. judge: adds to a row and
+    says how bad the weights are; None: unknown. Stops when `patience` judgements in a row were no better.
+    """
+    from accelerate.utils import broadcast_object_list
+
+    def take_step(step: int) -> Figures:
+        set_learning_rate(run.optimizer, step, plan.iterations, schedule)
+        figures = figures_of(step)
+        run.prepared.zero_grad()
+        run.accelerator.backward(figures["loss"])
+        run.prepared.step()
+        return figures
+
+    def after_row(row: Row) -> bool:
+        (badness,) = broadcast_object_list([judge(row)])  # else rounding could part several processes
+        return bool(plan.patience) and badness is not None and _remember_best(run, badness, plan.patience)
+
+    run.go(plan.iterations, take_step, after_row, progress, plan.validate_every)
+    if "best" in run.memory:
+        run.module.load_state_dict(run.memory["best"], strict=True)
+
+
+def _remember_best(run: Run, badness: float, patience: int) -> bool:
+    """Keep the weights if none were better so far; True when it is time to stop."""
+    memory = run.memory
+    if badness <= memory.get("best_val", float("inf")):
+        memory.update(best_val=badness, waited=0)
+        state = run.module.state_dict()
+        memory["best"] = {name: value.detach().cpu().clone() for name, value in state.items()}
+        return False
+    memory["waited"] = memory.get("waited", 0) + 1
+    return bool(memory["waited"] >= patience)
+
+
+def group(module: nn.Module, rate: float, decay: float = 0.0) -> dict[str, Any]:
+    """What learns of a module, as a group of an optimiser; `decay` is AdamW's decoupled one."""
+    learned = [one for one in module.parameters() if one.requires_grad]
+    return {"params": learned, "lr": rate, "base": rate, "weight_decay": decay}
+
+
+def summary(
+    rows: Sequence[Row], patience: int, column: str = "val", sign: int = 1
+) -> dict[str, float | None]:
+    """Facts of a training for its manifest; with patience of the least `sign` * `column`."""
+    best = min(rows, key=lambda row: (sign * row.get(column, 0.0), -row["step"]))
+    kept = best if patience else rows[-1]
+    return {
+        "iterations": rows[-1]["step"],
+        "kept_iteration": kept["step"],
+        "loss": kept.get("loss"),
+        "validation": kept.get(column),
+        "seconds_per_step": rows[-1]["seconds"] / max(rows[-1]["step"], 1),
+    }
+
+
 def in_parts(run: Run, parts: int, most: int, compute: Callable[[int], Figures]) -> Figures:
     """`compute(parts)`; where memory runs out, again with twice as many parts, at most `most`.
 
@@ -172,7 +237,7 @@ def open_accelerator(use_gpu: bool, precision: str) -> Any:
     AcceleratorState._reset_state(reset_partial_state=True)  # else an earlier stage's choice here stands
     if meeting := os.environ.get(MEETING):
         backend = "nccl" if device_of(use_gpu).type == "cuda" else "gloo"
-        place = {"rank": int(os.environ["RANK"]), "world_size": int(os.environ["WORLD_SIZE"])}
+        place: dict[str, Any] = {"rank": int(os.environ["RANK"]), "world_size": int(os.environ["WORLD_SIZE"])}
         torch.distributed.init_process_group(backend, init_method=f"file://{meeting}", **place)
     try:
         return Accelerator(cpu=not use_gpu, mixed_precision=precision)

@@ -44,9 +44,8 @@ def codes(
     train, val = (Samples(shapes) for shapes in learned(sdf).values())
     with thread_count(threads):
         start = read_start(params.start)
-        first = start and (start.decoder, start.mean_code)
         plans = (params, params)
-        trained = phase.train_codes(train, params.alone(), plans, train_seed, scratch, progress, first)
+        trained = phase.train_codes(train, params.alone(), plans, train_seed, scratch, progress, start)
         decoder = trained.decoder.to(device_of(params.gpu))
         val_codes, val_loss = phase.fit_codes(decoder, val, params, train_seed)
     save_codes(out, decoder.cpu(), (train.ids, trained.codes), (val.ids, val_codes))

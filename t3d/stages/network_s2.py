@@ -49,8 +49,7 @@ def network_s2(
     """Train decoder and image encoder together, from single views to signed distances."""
     from t3d.datasets.virtual import learned
     from t3d.models import endtoend, looks, network
-    from t3d.models.fitting import summary
-    from t3d.models.training import thread_count, write_curves
+    from t3d.models.training import summary, thread_count, write_curves
 
     start = network.read_start(params.start)
     encoder, taken = network.load_encoder(pretrain, params.code, train_seed, start)

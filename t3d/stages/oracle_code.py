@@ -54,8 +54,9 @@ def oracle_code(
     outcome: dict[str, object] = {"status": "off", "reason": "oracle_code.iterations is 0"}
     if params.iterations:
         model, seed = load(network, params.gpu), int(rng.integers(2**32))
-        effort = {"fit_iterations": params.iterations, "fit_points": params.points, "fit_lr": params.rate}
-        plan = FitPlan(**effort, clamp=params.clamp)
+        plan = FitPlan(
+            fit_iterations=params.iterations, fit_points=params.points, fit_lr=params.rate, clamp=params.clamp
+        )
         with thread_count(threads):
             samples = Samples({shape: sdf})
             start = most_alike(model.decoder, samples, np.stack([*model.codes.values()]), seed)

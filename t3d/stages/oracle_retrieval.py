@@ -49,9 +49,8 @@ def oracle_retrieval(
 
     def search(item: tuple[str, Path]) -> tuple[str, dict[str, Any]]:
         shape, folder = item
-        points = read_normalization(folder / "normalization.npz").apply(
-            read_points(folder / "surface.ply")[0]
-        )
+        to_unit = read_normalization(folder / "normalization.npz")
+        points = to_unit.apply(read_points(folder / "surface.ply")[0])
         true = tree(np.random.default_rng(seed).permutation(points)[: params.points])
         pairs = ((name, nearest(one, true)[0], nearest(true, one)[0]) for name, one in known.items())
         far = {name: chamfer(there, back, 2) for name, there, back in pairs if name != shape}

@@ -76,7 +76,7 @@ def chosen_views(folder: Path, params: Params, rng: Rng) -> dict[str, dict[str, 
     """
     from t3d.errors import DataError
 
-    chosen = {}
+    chosen: dict[str, dict[str, list[str]]] = {}
     for level in params.levels:
         names = sorted(f"{level}/{path.stem}" for path in (folder / level).glob("*.png"))
         order = [names[i] for i in rng.permutation(len(names))]

@@ -11,7 +11,7 @@ from torch import nn
 
 from t3d.errors import DataError
 from t3d.models import pretraining
-from t3d.models.encoder import Backbone, EncoderConfig, build_backbone, resnet_settings
+from t3d.models.encoder import Backbone, build_backbone, encoder_config
 from t3d.models.pretraining import (
     BYOL,
     METHODS,
@@ -30,12 +30,13 @@ from t3d.models.views import Views
 from tests.models.watchers import interrupt, nobody
 
 CPU = torch.device("cpu")
-CONFIG = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=16)
 PLAN = PretrainPlan(
+    widths=(8, 16), depths=(1, 1), input_size=16,
     iterations=40, batch=8, lr=3e-3, weight_decay=1e-4, hidden=16, projection=8, temperature=0.2, queue=24,
     norm_groups=2, moco_momentum=0.9, byol_momentum=0.9, jitter=0.1, hue=0.0, gray=0.0, shift=0.0, zoom=0.0,
     validate_every=10, patience=0, gpu=False, precision="no",
 )  # fmt: skip
+CONFIG = encoder_config(PLAN)
 
 
 def bars(seed: int, shapes: int = 12, per_shape: int = 6) -> Views:
@@ -74,7 +75,7 @@ def _loss(model: Method, batch: tuple[torch.Tensor, ...], seed: int = 0) -> floa
 def test_it_learns_and_does_not_collapse(name: str, iterations: int) -> None:
     """Loss falls, shapes never seen are found again more often, embeddings fill their space."""
     plan = replace(PLAN, iterations=iterations, batch=24, lr=1e-2, validate_every=iterations // 3)
-    _, rows = pretrain(name, (bars(0, 40), bars(1, 10)), (CONFIG, "none"), plan, 0, None, nobody)
+    _, rows = pretrain(name, (bars(0, 40), bars(1, 10)), plan, 0, None, nobody)
     assert rows[0]["step"] == 0
     assert rows[-1]["loss"] < 0.95 * rows[1]["loss"]
     assert rows[-1]["retrieval"] > rows[0]["retrieval"] + 0.1
@@ -83,11 +84,11 @@ def test_it_learns_and_does_not_collapse(name: str, iterations: int) -> None:
 
 
 def test_without_a_method_the_encoder_is_measured_and_left_as_it_was() -> None:
-    encoder, rows = pretrain("none", (bars(0), bars(1)), (CONFIG, "none"), PLAN, 0, None, nobody)
+    encoder, rows = pretrain("none", (bars(0), bars(1)), PLAN, 0, None, nobody)
     start = build_backbone(CONFIG, "none", 0).state_dict()
     assert all(torch.equal(value, start[name]) for name, value in encoder.state_dict().items())
     assert [row["step"] for row in rows] == [0]
-    _, trained = pretrain("simclr", (bars(0), bars(1)), (CONFIG, "none"), PLAN, 0, None, nobody)
+    _, trained = pretrain("simclr", (bars(0), bars(1)), PLAN, 0, None, nobody)
     assert trained[0] == rows[0]
 
 
@@ -152,7 +153,7 @@ def test_momentum_of_byol_rises_from_its_base_to_1() -> None:
 def test_momentum_of_byol_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
     monkeypatch.setattr(pretraining, "follow", lambda slow, fast, momentum: seen.append(momentum))
-    pretrain("byol", (bars(0), NO_VIEWS), (CONFIG, "none"), PLAN, 0, None, nobody)
+    pretrain("byol", (bars(0), NO_VIEWS), PLAN, 0, None, nobody)
     assert seen == pytest.approx([byol_momentum(0.9, step, 40) for step in range(40)])
 
 
@@ -237,13 +238,13 @@ def test_an_interrupted_run_gives_the_same_weights(
 ) -> None:
     """Queue, slow network and best weights survive (defect 35)."""
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
-    data, start = (bars(0), bars(1)), (CONFIG, "none")
+    data = (bars(0), bars(1))
     plan = replace(PLAN, hue=0.2, gray=0.2, shift=0.1, zoom=0.1)
-    whole, rows = pretrain(name, data, start, plan, 0, None, nobody)
+    whole, rows = pretrain(name, data, plan, 0, None, nobody)
     for stop in (20, 40):
         with pytest.raises(KeyboardInterrupt):
-            pretrain(name, data, start, plan, 0, tmp_path, interrupt(stop))
-    resumed, again = pretrain(name, data, start, plan, 0, tmp_path, nobody)
+            pretrain(name, data, plan, 0, tmp_path, interrupt(stop))
+    resumed, again = pretrain(name, data, plan, 0, tmp_path, nobody)
     assert [{**row, "seconds": 0} for row in again] == [{**row, "seconds": 0} for row in rows]
     assert all(torch.equal(value, whole.state_dict()[key]) for key, value in resumed.state_dict().items())
 
@@ -259,10 +260,10 @@ def test_validation_shapes_choose_the_weights_and_never_change_them(monkeypatch:
 
     monkeypatch.setattr(pretraining, "measure", fake)
     judged = replace(PLAN, patience=9)
-    best, _ = pretrain("simclr", (bars(0), bars(1)), (CONFIG, "none"), judged, 0, None, nobody)
+    best, _ = pretrain("simclr", (bars(0), bars(1)), judged, 0, None, nobody)
     assert all(torch.equal(value, seen[2][name]) for name, value in best.state_dict().items())
     monkeypatch.undo()
-    last, rows = pretrain("simclr", (bars(0), NO_VIEWS), (CONFIG, "none"), PLAN, 0, None, nobody)
+    last, rows = pretrain("simclr", (bars(0), NO_VIEWS), PLAN, 0, None, nobody)
     assert all(torch.equal(value, seen[-1][name]) for name, value in last.state_dict().items())
     assert "retrieval" not in rows[-1]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, resnet_settings
+from t3d.models.encoder import Encoder, build_encoder, encoder_config
 from t3d.models.regression import (
     RegressionPlan,
     Targets,
@@ -18,11 +18,10 @@ from t3d.models.regression import (
 from t3d.models.views import Views
 from tests.models.watchers import interrupt, nobody
 
-CONFIG = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=16)
-
 
 def _plan(**changed: object) -> RegressionPlan:
     settings: dict[str, object] = {
+        "widths": (8, 16), "depths": (1, 1), "input_size": 16,
         "iterations": 40, "batch": 8, "lr": 3e-3, "weight_decay": 0.0, "schedule": "cosine", "decay_every": 0,
         "jitter": 0.1, "hue": 0.0, "gray": 0.0, "shift": 0.0, "zoom": 0.0,
         "pretrained": "none", "validate_every": 10, "patience": 0,
@@ -30,6 +29,9 @@ def _plan(**changed: object) -> RegressionPlan:
         "gpu": False, "precision": "no",
     }  # fmt: skip
     return RegressionPlan(**(settings | changed))  # type: ignore[arg-type]
+
+
+CONFIG = encoder_config(_plan())
 
 
 def _squares(seed: int, shapes: int = 6, per_shape: int = 4) -> Targets:
@@ -58,9 +60,7 @@ def _state(encoder: Encoder) -> dict[str, torch.Tensor]:
 
 def test_it_beats_the_mean_code_on_shapes_it_has_not_seen() -> None:
     train, val = _squares(0, shapes=40), _squares(1)
-    encoder, rows = train_encoder(
-        (train, val), CONFIG, _plan(iterations=150, batch=32, patience=99), 0, None, nobody
-    )
+    encoder, rows = train_encoder((train, val), _plan(iterations=150, batch=32, patience=99), 0, None, nobody)
     assert min(row["val"] for row in rows) < 0.6 * mean_code_loss(train, val)
     assert validation_loss(encoder, val, 8) == pytest.approx(min(row["val"] for row in rows), rel=1e-4)
 
@@ -80,10 +80,10 @@ def test_mean_code_loss() -> None:
 
 def test_training_updates_batch_norm_and_validation_does_not() -> None:
     train = _squares(0)
-    encoder, _ = train_encoder((train, NO_VIEWS), CONFIG, _plan(iterations=10), 0, None, nobody)
+    encoder, _ = train_encoder((train, NO_VIEWS), _plan(iterations=10), 0, None, nobody)
     counted = {int(v) for k, v in _state(encoder).items() if k.endswith("num_batches_tracked")}
     assert counted == {10}
-    encoder, _ = train_encoder((train, _squares(1)), CONFIG, _plan(iterations=10), 0, None, nobody)
+    encoder, _ = train_encoder((train, _squares(1)), _plan(iterations=10), 0, None, nobody)
     counted = {int(v) for k, v in _state(encoder).items() if k.endswith("num_batches_tracked")}
     assert counted == {10}
 
@@ -98,7 +98,7 @@ def test_the_best_weights_are_kept_and_patience_ends_the_run(monkeypatch: pytest
 
     monkeypatch.setattr("t3d.models.regression.validation_loss", fake)
     plan = _plan(iterations=60, patience=3)
-    encoder, rows = train_encoder((_squares(0), _squares(1)), CONFIG, plan, 0, None, nobody)
+    encoder, rows = train_encoder((_squares(0), _squares(1)), plan, 0, None, nobody)
     assert [row["val"] for row in rows] == [5.0, 3.0, 4.0, 4.5, 6.0]
     assert all(torch.equal(value, seen[1][name]) for name, value in _state(encoder).items())
 
@@ -107,11 +107,11 @@ def test_an_interrupted_run_gives_the_same_weights(tmp_path: Path, monkeypatch: 
     """The best weights so far survive too."""
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
     data, plan = (_squares(0), _squares(1)), _plan(hue=0.2, shift=0.1)
-    whole, rows = train_encoder(data, CONFIG, plan, 0, None, nobody)
+    whole, rows = train_encoder(data, plan, 0, None, nobody)
     for stop in (20, 40):
         with pytest.raises(KeyboardInterrupt):
-            train_encoder(data, CONFIG, plan, 0, tmp_path, interrupt(stop))
-    resumed, again = train_encoder(data, CONFIG, plan, 0, tmp_path, nobody)
+            train_encoder(data, plan, 0, tmp_path, interrupt(stop))
+    resumed, again = train_encoder(data, plan, 0, tmp_path, nobody)
     assert [row["loss"] for row in again] == [row["loss"] for row in rows]
     assert [row["val"] for row in again] == [row["val"] for row in rows]
     assert all(torch.equal(value, _state(whole)[name]) for name, value in _state(resumed).items())
@@ -138,7 +138,7 @@ def test_what_learns_is_what_was_said(freeze: bool, norms: str) -> None:
     """Frozen weights and batch norms are two explicit things (defect 14)."""
     plan = _plan(iterations=5, freeze=freeze, norms=norms)
     before = build_encoder(CONFIG, 2, "none", 0).state_dict()
-    after, _ = train_encoder((_squares(0), NO_VIEWS), CONFIG, plan, 0, None, nobody)
+    after, _ = train_encoder((_squares(0), NO_VIEWS), plan, 0, None, nobody)
     moved = {name for name, value in _state(after).items() if not torch.equal(value, before[name])}
     running = {name for name in before if "running" in name or "tracked" in name}
     weights = {name for name in before if name.startswith("backbone")} - running
