@@ -1,11 +1,12 @@
 """Phase 1: a decoder and one code per training shape, learned together from signed distances."""
 
-import dataclasses
 import logging
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,19 +15,10 @@ from torch import Tensor, nn
 
 from t3d.models import losses
 from t3d.models.decoder import Decoder, build_decoder
-from t3d.models.fitting import group
-from t3d.models.plans import STAGES, CodesPlan, DecoderConfig, FitPlan, LossPlan
+from t3d.models.network import Start
+from t3d.models.plans import STAGES, CodesPlan, DecoderConfig, FitPlan, LossPlan, SamplePlan
 from t3d.models.samples import Batch, Samples
-from t3d.models.training import (
-    Progress,
-    Row,
-    Run,
-    generator,
-    in_parts,
-    learning_rate,
-    open_accelerator,
-    set_learning_rate,
-)
+from t3d.models.training import Figures, Progress, Row, Run, generator, group, in_parts, set_learning_rate
 from t3d.models.watching import SHOWN
 
 log = logging.getLogger(__name__)
@@ -34,12 +26,14 @@ log = logging.getLogger(__name__)
 ALIKE_CODES, ALIKE_POINTS = 100, 512
 """Codes and samples by which the code to start from is chosen: seconds at the published size."""
 
+FITTED_AT_ONCE = 24
+"""Shapes whose codes are sought together."""
+
 Out = tuple[list[Tensor], list[Tensor], Tensor]
 """Values (B, N) and warped points (B, N, 3) of the four stages, and codes (B, C)."""
 
 
-@dataclasses.dataclass
-class Trained:
+class Trained(NamedTuple):
     """What phase 1 leaves: decoder, codes (K, C) in the order of the samples' ids, curves, and facts.
 
     Facts are `beyond_clamp`, the share of samples that teach little, `memory_gb` as estimated beforehand, and
@@ -100,82 +94,69 @@ def train_codes(
     seed: int,
     scratch: Path | None,
     progress: Progress,
-    start: tuple[Decoder, NDArray[np.float32]] | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """Run phase 1 to its end, or on from where a killed run left it in `scratch`.
 
-    start: a decoder of these sizes to go on from, and its mean code (C,), at which all codes begin: fitted
-    ones would cost as many evaluations as a short training, in which they are found anyway.
+    start: a decoder of these sizes to go on from, at whose mean code all codes begin: fitted ones would cost
+    as many evaluations as a short training, in which they are found anyway.
 
     On the CPU in float32 the result is decided by the arguments, however often the run was interrupted. A
     batch that does not fit into memory is computed in parts; without dropout that changes rounding only.
     """
     plan, weights = plans
-    facts = {"beyond_clamp": samples.beyond(weights.clamp)}
-    facts["memory_gb"] = memory_needed(config, plan, len(samples)) / 1e9
-    log.info("phase 1 needs about %.2g GB of memory", facts["memory_gb"])
-    accelerator = open_accelerator(plan.gpu, plan.precision)
-    decoder, mean = (start[0], torch.from_numpy(start[1])) if start else (build_decoder(config, seed), None)
+    gigabytes = memory_needed(config, plan, len(samples)) / 1e9
+    facts = {"beyond_clamp": samples.beyond(weights.clamp), "memory_gb": gigabytes}
+    log.info("phase 1 needs about %.2g GB of memory", gigabytes)
+    decoder = start.decoder if start else build_decoder(config, seed)
+    mean = torch.from_numpy(start.mean_code) if start else None
     book = CodeBook((len(samples), config.code), plan.code_start, plan.code_bound, seed, mean)
-    model = AutoDecoder(decoder, book).to(accelerator.device)
-    run = Run(
-        model, _optimizer(model, plan), scratch, shown=lambda: (model.decoder, model.codes.weight[:SHOWN])
-    )
-    run.resume()
-    steps = _Steps(model, run, samples, plans, seed, accelerator)
-    run.go(plan.iterations, steps.take, lambda row: False, progress, plan.log_every)
-    model.codes.shorten()
-    facts["batch_split"] = max(plan.batch_split, run.memory.get("parts", 1))
-    return Trained(model.decoder.cpu(), model.codes.weight.detach().cpu().numpy(), run.rows, facts)
+    groups = [*decoder_groups(decoder, plan), group(book, plan.lr_codes)]
+    model, optimizer = AutoDecoder(decoder, book), torch.optim.Adam(groups, fused=True)
+    run = Run(model, optimizer, plan, scratch, shown=lambda: (decoder, book.weight[:SHOWN]))
 
-
-@dataclasses.dataclass
-class _Steps:
-    """The steps of phase 1, each decided by its number."""
-
-    model: AutoDecoder
-    run: Run
-    samples: Samples
-    plans: tuple[CodesPlan, LossPlan]
-    seed: int
-    accelerator: Any
-
-    def __post_init__(self) -> None:
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, self.run.optimizer)
-
-    def take(self, step: int) -> dict[str, Tensor]:
-        """Change the weights once; the figures of the batch."""
-        plan, processes = self.plans[0], self.accelerator.num_processes
-        factor = learning_rate(plan.schedule, step, plan.iterations, plan.decay_every)
-        set_learning_rate(self.run.optimizer, factor)
-        batch = self.samples.batch(step, plan.scenes, plan.points, self.seed).to(self.accelerator.device)
-        self.model.codes.shorten(batch.shapes)
-        mine = batch.share(self.accelerator.process_index, processes)
+    def take_step(step: int) -> Figures:
+        set_learning_rate(optimizer, step, plan.iterations, (plan.schedule, plan.decay_every))
+        batch = samples.batch(step, plan.scenes, plan.points, seed).to(run.device)
+        book.shorten(batch.shapes)
+        mine = batch.share(*run.mine)
         # Several processes wait for each other's gradients: one alone cannot begin anew.
-        most = len(mine.shapes) if processes == 1 else min(plan.batch_split, len(mine.shapes))
-        figures = in_parts(self.run, plan.batch_split, most, lambda parts: self._gradients(mine, step, parts))
-        self.optimizer.step()
+        most = len(mine.shapes) if run.mine[1] == 1 else min(plan.batch_split, len(mine.shapes))
+        turn = (seed, step)
+        figures = in_parts(run, plan.batch_split, most, lambda n: _gradients(run, mine, weights, turn, n))
+        run.prepared.step()
         return figures
 
-    def _gradients(self, batch: Batch, step: int, parts: int) -> dict[str, Tensor]:
-        """Gradients and figures of a batch whose shapes are dealt into parts.
+    run.go(plan.iterations, take_step, lambda row: False, progress, plan.log_every)
+    book.shorten()
+    facts["batch_split"] = max(plan.batch_split, run.memory.get("parts", 1))
+    return Trained(decoder.cpu(), book.weight.detach().cpu().numpy(), run.rows, facts)
 
-        All losses are means over shapes of the same size, so that a part weighs as many shapes as it has.
-        """
-        self.optimizer.zero_grad()
-        total: dict[str, Tensor] = {}
-        for index in range(parts):
-            part = batch.share(index, parts)
-            weight = len(part.shapes) / len(batch.shapes)
-            turn = (self.seed, 3, step, self.accelerator.process_index, index)
-            with self.accelerator.no_sync(self.wrapped) if index < parts - 1 else nullcontext():
-                with self.accelerator.autocast():
-                    out = self.wrapped(part.shapes, part.points, generator(part.points.device, *turn))
-                figures = weighted_losses(out, part, self.plans[1], step)
-                self.accelerator.backward(figures["loss"] * weight)
-            for name, value in figures.items():
-                total[name] = total.get(name, 0.0) + weight * value.detach()
-        return total
+
+def _gradients(run: Run, batch: Batch, plan: LossPlan, turn: tuple[int, int], parts: int) -> Figures:
+    """Gradients and figures of a batch whose shapes are dealt into parts; turn: seed and step.
+
+    All losses are means over shapes of the same size, so that a part weighs as many shapes as it has.
+    """
+    run.prepared.zero_grad()
+    total: dict[str, Tensor] = {}
+    for index in range(parts):
+        part = batch.share(index, parts)
+        weight = len(part.shapes) / len(batch.shapes)
+        draws = generator(run.device, turn[0], 3, turn[1], run.mine[0], index)
+        with run.accelerator.no_sync(run.wrapped) if index < parts - 1 else nullcontext():
+            with run.accelerator.autocast():
+                out = run.wrapped(part.shapes, part.points, draws)
+            figures = weighted_losses(out, part, plan, turn[1])
+            run.accelerator.backward(figures["loss"] * weight)
+        for name, value in figures.items():
+            total[name] = total.get(name, 0.0) + weight * value.detach()
+    return total
+
+
+def decoder_groups(decoder: Decoder, plan: SamplePlan) -> list[dict[str, Any]]:
+    """Warp and template as groups of an optimiser."""
+    return [group(decoder.warp, plan.lr_warp), group(decoder.template, plan.lr_template)]
 
 
 def memory_needed(config: DecoderConfig, plan: CodesPlan, shapes: int) -> int:
@@ -202,27 +183,13 @@ def weighted_losses(out: Out, batch: Batch, plan: LossPlan, step: int) -> dict[s
     pointpair = losses.pointpair(warped[-1], batch.points, limit=plan.pointpair_limit or math.inf)
     norm = losses.code_norm(codes)
     rising = losses.rising(step, plan.ramp)
-    loss = (
-        rec
-        + plan.pointwise * losses.falling(step, plan.ramp) * pointwise
-        + plan.pointpair * rising * pointpair
-        + plan.code_weight * rising * norm
-    )
+    loss = rec + plan.pointwise * losses.falling(step, plan.ramp) * pointwise
+    loss = loss + plan.pointpair * rising * pointpair + plan.code_weight * rising * norm
     return {"loss": loss, "rec": rec, "pointwise": pointwise, "pointpair": pointpair, "code_norm": norm}
 
 
-def _optimizer(model: AutoDecoder, plan: CodesPlan) -> torch.optim.Optimizer:
-    warp, template = group(model.decoder.warp, plan.lr_warp), group(model.decoder.template, plan.lr_template)
-    return torch.optim.Adam([warp, template, group(model.codes, plan.lr_codes)], fused=True)
-
-
 def fit_codes(
-    decoder: Decoder,
-    samples: Samples,
-    plan: FitPlan,
-    seed: int,
-    first: NDArray[np.float32] | None = None,
-    at_once: int = 24,
+    decoder: Decoder, samples: Samples, plan: FitPlan, seed: int, first: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.float32], float]:
     """Codes (K, C) of shapes not trained on, by gradient descent with a fixed decoder; and the last loss.
 
@@ -231,14 +198,33 @@ def fit_codes(
     `reconstruct_deep_implicit_templates.py`).
     """
     decoder.requires_grad_(False)
-    parts, final = [np.empty((0, decoder.config.code), np.float32)], 0.0
-    for start in range(0, len(samples), at_once):
-        shapes = np.arange(start, min(start + at_once, len(samples)))
-        codes, loss = _fit(decoder, samples, shapes, plan, seed, None if first is None else first[shapes])
-        parts.append(codes)
+    codes, final = np.empty((len(samples), decoder.config.code), np.float32), 0.0
+    for start in range(0, len(samples), FITTED_AT_ONCE):
+        shapes = np.arange(start, min(start + FITTED_AT_ONCE, len(samples)))
+        rng = np.random.default_rng((seed, 4, start))
+        codes[shapes] = rng.normal(0, 0.01, codes[shapes].shape)
+        sought = torch.from_numpy(codes[shapes] if first is None else first[shapes]).to(decoder.device)
+        loss = _descend(decoder, sought, partial(samples.of, shapes, plan.fit_points, rng), plan)
+        codes[shapes] = sought.detach().cpu().numpy()
         final += loss * len(shapes) / len(samples)
     decoder.requires_grad_(True)
-    return np.concatenate(parts), final
+    return codes, final
+
+
+def _descend(decoder: Decoder, codes: Tensor, draw: Callable[[], Batch], plan: FitPlan) -> float:
+    """Change codes in place, by a batch of their shapes for each step; the last loss."""
+    optimizer = torch.optim.Adam([codes.requires_grad_()], lr=plan.fit_lr)
+    errors = torch.full((1,), math.nan)
+    for step in range(plan.fit_iterations):
+        optimizer.param_groups[0]["lr"] = plan.fit_lr * (1.0 if step < plan.fit_iterations / 2 else 0.1)
+        batch = draw().to(decoder.device)
+        values = decoder.values(batch.points, codes).clamp(-plan.clamp, plan.clamp)
+        wanted = batch.distances.clamp(-plan.clamp, plan.clamp)
+        errors = (values - wanted).abs().mean(1)
+        optimizer.zero_grad()
+        (errors + 1e-4 * codes.square().mean(1)).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return float(errors.detach().mean())
 
 
 @torch.no_grad()
@@ -259,29 +245,3 @@ def most_alike(
         wrong = [((decoder.values(batch.points, code[None]) < 0) != inside).sum() for code in tried]
         found.append(tried[int(torch.stack(wrong).argmin())])
     return torch.stack(found).cpu().numpy()
-
-
-def _fit(
-    decoder: Decoder,
-    samples: Samples,
-    shapes: NDArray[np.int64],
-    plan: FitPlan,
-    seed: int,
-    first: NDArray[np.float32] | None,
-) -> tuple[NDArray[np.float32], float]:
-    rng = np.random.default_rng((seed, 4, int(shapes[0])))
-    drawn = rng.normal(0, 0.01, (len(shapes), decoder.config.code)).astype(np.float32)
-    start = torch.from_numpy(drawn if first is None else first.copy())
-    codes = start.to(decoder.device).requires_grad_()
-    optimizer = torch.optim.Adam([codes], lr=plan.fit_lr)
-    errors = torch.zeros(0)
-    for step in range(plan.fit_iterations):
-        optimizer.param_groups[0]["lr"] = plan.fit_lr * (1.0 if step < plan.fit_iterations / 2 else 0.1)
-        batch = samples.of(shapes, plan.fit_points, rng).to(decoder.device)
-        values = decoder.values(batch.points, codes).clamp(-plan.clamp, plan.clamp)
-        wanted = batch.distances.clamp(-plan.clamp, plan.clamp)
-        errors = (values - wanted).abs().mean(1)
-        optimizer.zero_grad()
-        (errors + 1e-4 * codes.square().mean(1)).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return codes.detach().cpu().numpy(), float(errors.detach().mean()) if len(errors) else math.nan

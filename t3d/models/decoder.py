@@ -8,7 +8,6 @@ and applies dropout from a given generator; the others do neither, whatever `.tr
 """
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -105,19 +104,17 @@ class Warp(nn.Module):
 
     def stages(self, points: Tensor, codes: Tensor) -> list[Tensor]:
         """Points (B, N, 3) with codes (B, C) -> the four supervised stages, each (B, N, 3)."""
-        return list(self._walk(points, codes))
-
-    def _walk(self, points: Tensor, codes: Tensor) -> Iterator[Tensor]:
         share, first, later = self._matrices(codes)
         padding = points.new_zeros(*points.shape[:2], len(later) - self.cell.hidden_size - 3)
-        moved, cell, hidden = points, None, None
+        moved, cell, hidden, supervised = points, None, None, []
         for step in range(1, self.steps + 1):
             seen = moved if hidden is None else torch.cat([hidden, moved, padding], dim=-1)
             hidden, cell = _lstm_step(seen, first if hidden is None else later, share, cell)
             scale, shift = self.head(hidden).split(3, dim=-1)
             moved = torch.addcmul(moved + shift, scale, moved)
             if step % (self.steps // STAGES) == 0:
-                yield moved
+                supervised.append(moved)
+        return supervised
 
     def _matrices(self, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The code's share of the gates (B, 1, 4H), and what multiplies xyz (3, 4H) and [h, xyz] (K, 4H).
@@ -214,10 +211,6 @@ class Decoder(nn.Module):
     def sdf(self, points: Tensor, code: Tensor) -> Tensor:
         """Points (N, 3), code (C,) -> signed distances (N,)."""
         return self.values(points[None], code[None])[0]
-
-    def warp_steps(self, points: Tensor, code: Tensor) -> list[Tensor]:
-        """Points (N, 3), code (C,) -> where they stand at the four stages of the warp, each (N, 3)."""
-        return [moved[0] for moved in self.warp.stages(points[None], code[None])]
 
 
 def build_decoder(config: DecoderConfig, seed: int) -> Decoder:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from t3d.datasets.splits import evenly
 from t3d.models.contrastive import effective_rank, retrieval
-from t3d.models.encoder import Backbone, build_backbone, to_float, to_input
+from t3d.models.encoder import Backbone, build_backbone, seen_by, to_input
 from t3d.models.network import Floats, load_encoder
 from t3d.models.views import read_views
 
@@ -39,12 +39,10 @@ def pretrained(folders: Mapping[str, Path], seed: int) -> dict[str, Backbone]:
     return {"before pre-training": before, **encoders}
 
 
-@torch.inference_mode()
-def features(encoder: Backbone, images: Bytes, batch: int = 64) -> Floats:
+def features(encoder: Backbone, images: Bytes) -> Floats:
     """Features (M, F) of the backbone, before the layer that gives codes, for images (M, H, H, 3)."""
-    encoder.eval()
-    parts = torch.split(to_input(images, encoder.config.input_size), batch)
-    return torch.cat([encoder.features(to_float(part)) for part in parts]).numpy()
+    small = to_input(images, encoder.config.input_size)
+    return seen_by(encoder.eval(), small, encoder.features).numpy()
 
 
 def cosines(embeddings: NDArray[np.floating]) -> tuple[Floats, Floats]:

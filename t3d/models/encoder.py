@@ -1,7 +1,8 @@
 """The image encoder: a backbone of transformers, average pooling and one linear layer to the code."""
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from t3d.errors import DataError, UsageError
+from t3d.models.plans import EncoderPlan
 
 MEAN = (0.485, 0.456, 0.406)
 """Mean colour of ImageNet, which pretrained backbones expect to be subtracted."""
@@ -27,14 +29,21 @@ class EncoderConfig:
     input_size: int = 224
 
 
-def encoder_config(params: Any) -> EncoderConfig:
-    """From a stage's parameters backbone, widths, depths and input_size."""
-    settings = resnet_settings(params.widths, params.depths) if params.backbone == "resnet" else {}
-    return EncoderConfig(backbone=params.backbone, settings=settings, input_size=params.input_size)
+def encoder_config(plan: EncoderPlan) -> EncoderConfig:
+    """The backbone that a training is told to use."""
+    settings = resnet_settings(plan.widths, plan.depths) if plan.backbone == "resnet" else {}
+    return EncoderConfig(backbone=plan.backbone, settings=settings, input_size=plan.input_size)
+
+
+AT_ONCE = 64
+"""Images that pass an encoder together, where it does not learn."""
 
 
 class Backbone(nn.Module):
     """Images (B, 3, S, S) float in [0, 1] -> features (B, F), for any B."""
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, config: EncoderConfig, backbone: nn.Module | None = None) -> None:
         super().__init__()
@@ -47,7 +56,7 @@ class Backbone(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The backbone's last map, averaged over positions or tokens: (B, F)."""
-        normal = (images - self.get_buffer("mean")) / self.get_buffer("deviation")
+        normal = (images - self.mean) / self.deviation
         normal = normal.contiguous(memory_format=torch.channels_last)  # a quarter faster on CPUs
         last: Tensor = self.backbone(normal).last_hidden_state
         return last.flatten(2).mean(-1) if last.ndim == 4 else last.mean(1)
@@ -66,8 +75,7 @@ class Encoder(Backbone):
 
     def forward(self, images: Tensor) -> Tensor:
         """See the class."""
-        codes: Tensor = self.to_code(self.features(images))
-        return codes
+        return self.to_code(self.features(images))
 
 
 def set_training(network: nn.Module, norms: str) -> None:
@@ -83,12 +91,8 @@ def set_training(network: nn.Module, norms: str) -> None:
 
 def resnet_settings(widths: tuple[int, ...], depths: tuple[int, ...]) -> dict[str, Any]:
     """Settings of a ResNet of basic blocks; ResNet-18 is widths 64, 128, 256, 512 and depths 2, 2, 2, 2."""
-    return {
-        "embedding_size": widths[0],
-        "hidden_sizes": list(widths),
-        "depths": list(depths),
-        "layer_type": "basic",
-    }
+    sizes = {"embedding_size": widths[0], "hidden_sizes": list(widths), "depths": list(depths)}
+    return {**sizes, "layer_type": "basic"}
 
 
 def build_encoder(config: EncoderConfig, code: int, pretrained: str, seed: int) -> Encoder:
@@ -111,63 +115,53 @@ def build_backbone(config: EncoderConfig, pretrained: str, seed: int) -> Backbon
 
 def _start(config: EncoderConfig, pretrained: str) -> tuple[EncoderConfig, nn.Module]:
     """The backbone, and the config with the settings that build it again."""
+    from transformers import AutoModel
+
     if pretrained == "none":
         return config, _backbone(config)
-    backbone = _load_backbone(pretrained)
-    kind, all_settings = backbone.config.model_type, backbone.config.to_dict()
+    with _told(f"pretrained weights {pretrained!r}", "Use pretrained=none, or a folder that holds them"):
+        backbone = AutoModel.from_pretrained(pretrained)
+    kind, every = backbone.config.model_type, backbone.config.to_dict()
     if kind != config.backbone:
-        raise UsageError(
-            f"pretrained weights {pretrained!r} are of backbone {kind!r}, not {config.backbone!r}"
-        )
+        what = f"pretrained weights {pretrained!r} are of backbone {kind!r}"
+        raise UsageError(f"{what}, not {config.backbone!r}")
     told = {k: v for k, v in backbone.config.to_diff_dict().items() if k not in _NOT_SETTINGS}
-    told |= {k: all_settings[k] for k in ("image_size",) if k in all_settings}
+    told |= {k: every[k] for k in ("image_size",) if k in every}
     return dataclasses.replace(config, settings=told), backbone
 
 
 _NOT_SETTINGS = "model_type transformers_version architectures torch_dtype dtype id2label label2id".split()
 
 
-def _load_backbone(name: str) -> Any:
-    from transformers import AutoModel
-
-    try:
-        return AutoModel.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"pretrained weights {name!r}: {reason} Use pretrained=none, or a folder that holds them"
-        ) from error
-
-
 def _backbone(config: EncoderConfig) -> nn.Module:
     """Random weights; a transformer is built for images of the encoder's size."""
     from transformers import AutoConfig, AutoModel
 
-    try:
+    with _told(f"backbone {config.backbone!r}: transformers cannot build it"):
         settings = AutoConfig.for_model(config.backbone, **config.settings)
         if hasattr(settings, "image_size") and "image_size" not in config.settings:
             settings.image_size = config.input_size
-        model: nn.Module = AutoModel.from_config(settings)
-    except (KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"backbone {config.backbone!r}: transformers cannot build it: {reason}") from error
-    return model
+        return AutoModel.from_config(settings)
 
 
 @torch.no_grad()
 def _features(network: Backbone) -> int:
     """How many features the backbone gives, found by one black image; leaves no trace in batch norms."""
-    network.eval()
     size = network.config.input_size
-    try:
-        count = network.features(torch.zeros(1, 3, size, size)).shape[1]
-    except (ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(
-            f"backbone {network.config.backbone!r} takes no images of {size} pixels: {reason}"
-        ) from error
+    with _told(f"backbone {network.config.backbone!r} takes no images of {size} pixels"):
+        count = network.eval().features(torch.zeros(1, 3, size, size)).shape[1]
     network.train()
     return count
+
+
+@contextlib.contextmanager
+def _told(what: str, advice: str = "") -> Iterator[None]:
+    """Whatever transformers raises, in one line."""
+    try:
+        yield
+    except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"{what}: {reason} {advice}".rstrip()) from error
 
 
 def to_input(images: NDArray[np.uint8], size: int) -> Tensor:
@@ -193,3 +187,10 @@ def to_input(images: NDArray[np.uint8], size: int) -> Tensor:
 def to_float(images: Tensor) -> Tensor:
     """uint8 -> float32 in [0, 1]."""
     return images.to(torch.float32) / 255.0
+
+
+@torch.no_grad()
+def seen_by(encoder: Backbone, images: Tensor, see: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """What an encoder as it is, or `see`, its `features`, makes of images (M, 3, S, S) uint8; on the CPU."""
+    see, device = see or encoder, next(encoder.parameters()).device
+    return torch.cat([see(to_float(part.to(device))).cpu() for part in torch.split(images, AT_ONCE)])

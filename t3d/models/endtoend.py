@@ -1,24 +1,24 @@
 """Solution 2: decoder and image encoder learned together, the encoder's output being the code."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from t3d.models.codes import CodeBook, Out, weighted_losses
+from t3d.models.codes import CodeBook, Out, decoder_groups, weighted_losses
 from t3d.models.decoder import Decoder, build_decoder
-from t3d.models.encoder import Encoder, set_training, to_float
-from t3d.models.fitting import fit, group
+from t3d.models.encoder import AT_ONCE, Encoder, seen_by, set_training, to_float
 from t3d.models.losses import code_l1
-from t3d.models.plans import Augmentation, DecoderConfig, EndToEndPlan, LossPlan
-from t3d.models.samples import Batch, Samples
-from t3d.models.training import Progress, Row, Run, generator, open_accelerator
-from t3d.models.views import Views, augment, load_views
+from t3d.models.plans import DecoderConfig, EndToEndPlan, LossPlan
+from t3d.models.samples import Samples
+from t3d.models.training import Figures, Progress, Row, Run, fit, generator, group
+from t3d.models.views import Views, load_views
 from t3d.models.watching import SHOWN
+from t3d.pipeline.stage import Shapes
 
 VALIDATION_VIEWS = 8
 """Views of each validation shape that are reconstructed."""
@@ -30,21 +30,17 @@ MEAN_VIEWS = 8
 """Views of each training shape whose codes are averaged."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Scenes:
+class Scenes(NamedTuple):
     """Samples and views of the same shapes, in the same order."""
 
     samples: Samples
     views: Views
 
 
-def scenes(
-    sdf: Mapping[str, Path], views: Mapping[str, Path], levels: Sequence[str], size: int, kept: Path
-) -> Scenes:
+def scenes(sdf: Shapes, views: Shapes, levels: Sequence[str], size: int, kept: Path) -> Scenes:
     """The shapes that have both samples and views."""
-    both = sorted(sdf.keys() & views.keys())
-    loaded = load_views({shape: views[shape] for shape in both}, levels, size, kept)
-    return Scenes(Samples({shape: sdf[shape] for shape in both}), loaded)
+    loaded = load_views({shape: views[shape] for shape in sdf.keys() & views.keys()}, levels, size, kept)
+    return Scenes(Samples({shape: sdf[shape] for shape in loaded.ids}), loaded)
 
 
 class EndToEnd(nn.Module):
@@ -90,26 +86,24 @@ def train_end_to_end(
     encoder's.
     """
     (train, val), (plan, weights) = data, plans
-    accelerator = open_accelerator(plan.gpu, plan.precision)
-    device = accelerator.device
     set_training(encoder, plan.norms)
     model, first = _begun(encoder, config, train, plan, seed)
-    model.to(device)
-    run = Run(
-        model, _optimizer(model, plan), scratch, shown=lambda: (model.decoder, _shown(model, train.views))
-    )
-    run.resume()
-    mine = (accelerator.process_index, accelerator.num_processes)
+    encoder.backbone.requires_grad_(not plan.freeze)
+    learning = [*decoder_groups(model.decoder, plan), group(encoder, plan.lr_encoder, plan.weight_decay)]
+    optimizer = torch.optim.AdamW([*learning, group(model.book, plan.lr_codes)], fused=True)
+    run = Run(model, optimizer, plan, scratch, shown=lambda: (model.decoder, _shown(model, train.views)))
 
-    def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
+    def figures_of(step: int) -> Figures:
         batch = train.samples.batch(step, plan.scenes, plan.points, seed)
-        images = _augmented_views(train.views, batch, plan, (seed, step), mine, device)
-        model.book.shorten(batch.shapes.to(device))
-        batch, share = batch.share(*mine).to(device), float(step >= first)
+        (rows,) = train.views.drawn(batch.shapes.numpy(), 1, np.random.default_rng((seed, step, 0, 1)))
+        rows = rows[run.mine[0] :: run.mine[1]]
+        images = train.views.augmented(rows, plan, generator(run.device, seed, step, run.mine[0], 2))
+        model.book.shorten(batch.shapes.to(run.device))
+        batch, share = batch.share(*run.mine).to(run.device), float(step >= first)
         model.train()
         set_training(encoder, plan.norms)
-        draws = generator(device, seed, 3, step, mine[0])
-        out, away = wrapped(batch.shapes, images, batch.points, draws, share)
+        draws = generator(run.device, seed, 3, step, run.mine[0])
+        out, away = run.wrapped(batch.shapes, images, batch.points, draws, share)
         figures = weighted_losses(out, batch, weights, step)
         figures["loss"] = figures["loss"] + (1 - share) * plan.book_weight * away
         return figures
@@ -118,7 +112,7 @@ def train_end_to_end(
         row |= {"val": reconstruction_loss(model, val, weights.clamp, seed)} if len(val.samples) else {}
         return row.get("val")
 
-    fit(run, accelerator, plan, (plan.schedule, plan.decay_every), figures_of, judge, progress)
+    fit(run, plan, (plan.schedule, plan.decay_every), figures_of, judge, progress)
     return model.cpu(), run.rows
 
 
@@ -135,31 +129,6 @@ def _begun(
     return EndToEnd(encoder, decoder, CodeBook(size, plan.code_start, plan.code_bound, seed)), first
 
 
-def _optimizer(model: EndToEnd, plan: EndToEndPlan) -> torch.optim.Optimizer:
-    """AdamW; the encoder alone has weight decay."""
-    model.encoder.backbone.requires_grad_(not plan.freeze)
-    warp, template = group(model.decoder.warp, plan.lr_warp), group(model.decoder.template, plan.lr_template)
-    encoder = group(model.encoder, plan.lr_encoder, plan.weight_decay)
-    return torch.optim.AdamW([warp, template, encoder, group(model.book, plan.lr_codes)], fused=True)
-
-
-def _augmented_views(
-    views: Views,
-    batch: Batch,
-    plan: Augmentation,
-    turn: tuple[int, int],
-    mine: tuple[int, int],
-    device: torch.device,
-) -> Tensor:
-    """A view (B, 3, S, S) of each shape of this process's share (`mine`) of a batch, changed at random;
-    turn, seed and step, decides how.
-    """
-    (drawn,) = views.drawn(batch.shapes.numpy(), 1, np.random.default_rng((*turn, 0, 1)))
-    rows = drawn[mine[0] :: mine[1]]
-    images, masks = views.images[rows].to(device), views.masks[rows].to(device)
-    return augment(images, masks, plan, generator(device, *turn, mine[0], 2))
-
-
 @torch.no_grad()
 def reconstruction_loss(model: EndToEnd, scenes: Scenes, clamp: float, seed: int) -> float:
     """Mean |difference| of clamped distances at samples of shapes reconstructed from single views.
@@ -168,7 +137,7 @@ def reconstruction_loss(model: EndToEnd, scenes: Scenes, clamp: float, seed: int
     the error that `fit_codes` returns, of codes found from the samples themselves.
     """
     model.eval()
-    device = next(model.parameters()).device
+    device = model.decoder.device
     rng, total = np.random.default_rng((seed, 4)), 0.0
     for shape, rows in enumerate(scenes.views.spaced(VALIDATION_VIEWS)):
         batch = scenes.samples.of(np.array([shape]), VALIDATION_POINTS, rng).to(device)
@@ -179,12 +148,10 @@ def reconstruction_loss(model: EndToEnd, scenes: Scenes, clamp: float, seed: int
     return total / len(scenes.samples)
 
 
-@torch.no_grad()
 def _shown(model: EndToEnd, views: Views) -> Tensor:
     """Codes (K, C) of a view each of the first shapes, for pictures."""
     model.eval()
-    rows = views.spaced(1)[:SHOWN, 0]
-    return model.encoder(to_float(views.images[rows].to(next(model.parameters()).device)))
+    return seen_by(model.encoder, views.images[views.spaced(1)[:SHOWN, 0]]).to(model.decoder.device)
 
 
 @torch.no_grad()
@@ -201,14 +168,13 @@ def start_codes(encoder: Encoder, views: Views, length: float) -> None:
     encoder.to_code.bias.sub_(mean).mul_(factor)
 
 
-@torch.no_grad()
 def shape_codes(encoder: Encoder, views: Views) -> dict[str, NDArray[np.float32]]:
     """A code (C,) of each shape by id, the mean over some of its views, without augmentation."""
-    encoder.eval()
-    codes = torch.stack(torch.split(_codes(encoder, views), len(views.ids))).mean(0)
+    codes = torch.stack(torch.split(_codes(encoder.eval(), views), len(views.ids))).mean(0)
     return dict(zip(views.ids, codes.numpy(), strict=True))
 
 
 def _codes(encoder: Encoder, views: Views) -> Tensor:
+    """Codes of some views of every shape, the first of each, the second of each, and so on."""
     rows = views.spaced(MEAN_VIEWS).t().flatten()
-    return torch.cat([encoder(to_float(views.images[part])) for part in torch.split(rows, 64)])
+    return torch.cat([seen_by(encoder, views.images[some]) for some in torch.split(rows, AT_ONCE)])

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from t3d.geometry.cutout import placement
-from t3d.models.encoder import Backbone, to_float
+from t3d.models.encoder import Backbone, seen_by
 from t3d.models.views import Views
 
 VIEWS = 1024
@@ -45,14 +45,10 @@ def nearest(features: NDArray[np.float32], among: NDArray[np.float32]) -> NDArra
     return np.sqrt(squares.min(axis=1).clip(min=0))
 
 
-@torch.inference_mode()
 def measure(encoder: Backbone, train: Views, val: Views) -> Looks:
     """Look at views of training and of validation shapes; leaves the encoder in evaluation mode."""
     encoder.eval()
-    found = []
-    for views in (val, train):
-        rows = torch.linspace(0, len(views) - 1, min(VIEWS, len(views))).long()
-        parts = [encoder.features(to_float(views.images[some])) for some in torch.split(rows, 64)]
-        found.append(torch.cat(parts).numpy())
-    others, features = found
+    held, rows = (torch.linspace(0, len(one) - 1, min(VIEWS, len(one))).long() for one in (val, train))
+    others = seen_by(encoder, val.images[held], encoder.features).numpy()
+    features = seen_by(encoder, train.images[rows], encoder.features).numpy()
     return Looks(features, np.sort(nearest(others, features)), placement(train.masks[rows, 0].numpy()))

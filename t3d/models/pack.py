@@ -28,6 +28,7 @@ from t3d.geometry.cameras import Camera
 from t3d.models.encoder import to_input
 from t3d.models.samples import Pair
 from t3d.models.views import Views, read_views
+from t3d.pipeline.stage import Shapes
 
 MAGIC = b"t3dpack1"
 END = b"t3d."
@@ -35,9 +36,6 @@ TRAILER = struct.Struct("<QI4s")
 ALIGNMENT = 64
 CAMERA = 19
 """Numbers of a camera: camera-to-world matrix by rows, focal length and principal point in image sides."""
-
-Folders = Mapping[str, Path]
-"""Folders of artifacts by shape id."""
 
 Parts = Mapping[str, Sequence[str]]
 """Shape ids by part of the split."""
@@ -57,7 +55,7 @@ class Extent:
     levels: tuple[str, ...]
 
 
-def write_pack(path: Path, category: str, split: Parts, sdf: Folders, views: Folders, extent: Extent) -> None:
+def write_pack(path: Path, category: str, split: Parts, sdf: Shapes, views: Shapes, extent: Extent) -> None:
     """Write what there is of the shapes of a split to one file; a shape may have samples, views, or both.
 
     Nothing stands at `path` before all of it does; raises `DataError` where an artifact cannot be read.
@@ -87,7 +85,7 @@ def write_pack(path: Path, category: str, split: Parts, sdf: Folders, views: Fol
 def _appender(file: BinaryIO, arrays: dict[str, Any]) -> Any:
     """A function that appends parts of the array `name`, and says how many rows each of them had."""
 
-    def add(name: str, parts: Iterable[NDArray[Any]], dtype: str, row: tuple[int, ...]) -> tuple[int, ...]:
+    def add(name: str, parts: Iterable[Any], dtype: str, row: tuple[int, ...]) -> tuple[int, ...]:
         if name not in arrays:
             file.write(bytes(-file.tell() % ALIGNMENT))
             arrays[name] = {"offset": file.tell(), "shape": [0, *row], "dtype": dtype, "crc": 0}
@@ -103,7 +101,7 @@ def _appender(file: BinaryIO, arrays: dict[str, Any]) -> Any:
     return add
 
 
-def _thinned(folder: Path | None, most: int) -> Iterator[NDArray[Any]]:
+def _thinned(folder: Path | None, most: int) -> Iterator[Any]:
     """`pos` and `neg` of a shape, every so many-th row, `most` together."""
     pair = open_samples(folder / "samples.npz") if folder else ()
     total = sum(map(len, pair))
@@ -118,7 +116,7 @@ def _evenly(there: int, count: int) -> NDArray[np.int64]:
     return np.arange(count) * there // max(count, 1)
 
 
-def _pictures(folder: Path | None, extent: Extent) -> Iterator[NDArray[Any]]:
+def _pictures(folder: Path | None, extent: Extent) -> Iterator[Any]:
     if folder is None:
         return
     for level in extent.levels:
@@ -126,16 +124,15 @@ def _pictures(folder: Path | None, extent: Extent) -> Iterator[NDArray[Any]]:
         numbers = [there[place] for place in _evenly(len(there), extent.views)]
         pair = read_views(folder, level, numbers) if numbers else ()
         planes = [to_input(pictures, extent.size).numpy() for pictures in pair]
-        yield np.concatenate(planes, axis=1) if numbers else np.empty((0, 4, *2 * (extent.size,)), np.uint8)
+        yield np.concatenate(planes, axis=1) if planes else []
 
 
-def _cameras(folder: Path | None, extent: Extent) -> Iterator[NDArray[Any]]:
+def _cameras(folder: Path | None, extent: Extent) -> Iterator[Any]:
     found = read_cameras(folder / "cameras.json") if folder else {}
     for level in extent.levels if folder else ():
         there = found.get(level, [])
         cameras = [there[place] for place in _evenly(len(there), extent.views)]
-        of_sides = [[*c.c2w.ravel(), c.fl / c.width, c.cx / c.width, c.cy / c.height] for c in cameras]
-        yield np.array(of_sides, dtype=np.float64).reshape(-1, CAMERA)
+        yield [[*c.c2w.ravel(), c.fl / c.width, c.cx / c.width, c.cy / c.height] for c in cameras]
 
 
 class Pack:
@@ -154,30 +151,26 @@ class Pack:
         self._arrays = {name: _mapped(path, array) for name, array in self._index.items()}
         self.size: int = self._arrays["views"].shape[2]
         shapes = [shape for ids in self.split.values() for shape in ids]
-        self._counts = dict(zip(shapes, zip(index["rows"], index["views"], strict=True), strict=True))
-        ends = np.cumsum([[sum(rows), sum(views)] for rows, views in self._counts.values()], axis=0)
-        self._starts = dict(zip(shapes, [[0, 0], *ends[:-1].tolist()], strict=True))
+        self._spans = {"sdf": _spans(shapes, index["rows"]), "views": _spans(shapes, index["views"])}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return open_pack, (self.path,)
 
     def has(self, shape: str, stage: str) -> bool:
         """Whether there is anything of what a stage makes, "sdf" or "views", of a shape."""
-        return sum(dict(zip(("sdf", "views"), self._counts[shape], strict=True)).get(stage, ())) > 0
+        return any(start < end for start, end in self._spans.get(stage, {}).get(shape, ()))
 
     def samples(self, ids: Iterable[str]) -> dict[str, Pair]:
         """`pos` and `neg` (N, 4) of those of the shapes that have any: what `Samples` takes for folders."""
-        pairs = {}
-        for shape in ids:
-            (start, _), ((pos, neg), _) = self._starts[shape], self._counts[shape]
-            rows = self._arrays["samples"][start : start + pos + neg]
-            if len(rows):
-                pairs[shape] = (rows[:pos], rows[pos:])
-        return pairs
+        rows, spans = self._arrays["samples"], self._spans["sdf"]
+        there = {
+            shape: [rows[slice(*span)] for span in spans[shape]] for shape in ids if self.has(shape, "sdf")
+        }
+        return {shape: (pos, neg) for shape, (pos, neg) in there.items()}
 
     def views(self, ids: Iterable[str], levels: Sequence[str]) -> Views:
         """Views of the given levels of those of the shapes that have any, as `load_views` orders them."""
-        ids = tuple(shape for shape in sorted(ids) if sum(self._counts[shape][1]))
+        ids = tuple(shape for shape in sorted(ids) if self.has(shape, "views"))
         rows = [self._rows(shape, levels) for shape in ids]
         every = np.concatenate([np.zeros(0, np.int64), *rows])
         together = len(every) and (np.diff(every) == 1).all()  # a slice stays in the file
@@ -188,7 +181,7 @@ class Pack:
     def cameras(self, shape: str) -> dict[str, list[Camera]]:
         """Cameras of a shape's views by level, in the unit frame, for images of the pack's size."""
         cameras: dict[str, list[Camera]] = {}
-        for level in self.levels if self._counts[shape][1] else ():
+        for level in self.levels if self.has(shape, "views") else ():
             numbers = self._arrays["cameras"][self._rows(shape, [level])]
             cameras[level] = [
                 Camera(row[:16].reshape(4, 4), fl, cx, cy, self.size, self.size)
@@ -205,9 +198,14 @@ class Pack:
     def _rows(self, shape: str, levels: Sequence[str]) -> NDArray[np.int64]:
         if unknown := sorted({*levels} - {*self.levels}):
             raise DataError(f"{self.path}: has no {unknown[0]} views, only {', '.join(self.levels)}")
-        ends = itertools.accumulate(self._counts[shape][1], initial=self._starts[shape][1])
-        spans = dict(zip(self.levels, itertools.pairwise(ends), strict=True))
+        spans = dict(zip(self.levels, self._spans["views"][shape], strict=True))
         return np.concatenate([np.arange(*spans[level]) for level in levels])
+
+
+def _spans(shapes: Sequence[str], counts: Sequence[Sequence[int]]) -> dict[str, list[tuple[int, int]]]:
+    """Where the parts of each shape begin and end in an array, given how many rows they have."""
+    spans = itertools.pairwise(itertools.accumulate(itertools.chain(*counts), initial=0))
+    return {shape: [next(spans) for _ in parts] for shape, parts in zip(shapes, counts, strict=True)}
 
 
 def pack_of(sources: Mapping[str, Any]) -> Pack | None:

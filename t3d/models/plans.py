@@ -5,7 +5,7 @@ The parameters of the stages that train are made of these classes, so that each 
 Implicit Templates; an epoch of the published training of chairs (3,281 shapes) is 136 iterations.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from t3d.errors import UsageError
@@ -36,10 +36,12 @@ class DecoderConfig:
     def __post_init__(self) -> None:
         if self.steps < STAGES or self.steps % STAGES:
             raise UsageError(f"warp steps: {self.steps} is no multiple of {STAGES}; use 4, 8, 12, ...")
-        if self.init not in ("published", "intended"):
-            raise UsageError(f"init: {self.init!r} is unknown; use 'published' or 'intended'")
         if min(self.code, self.hidden, self.width, self.depth) < 1 or not 0 <= self.dropout < 1:
             raise UsageError("decoder: sizes must be positive and 0 <= dropout < 1")
+
+    def alone(self) -> "DecoderConfig":
+        """Of what has more parameters than these, these."""
+        return DecoderConfig(**{field.name: getattr(self, field.name) for field in fields(DecoderConfig)})
 
 
 @dataclass(frozen=True, kw_only=True)

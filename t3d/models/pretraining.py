@@ -11,22 +11,20 @@ from torch import Tensor, nn
 
 from t3d.errors import DataError
 from t3d.models.contrastive import cosine_error, effective_rank, info_nce, nt_xent, retrieval, spread
-from t3d.models.encoder import Backbone, EncoderConfig, build_backbone
-from t3d.models.fitting import fit, group
+from t3d.models.encoder import Backbone, build_backbone, encoder_config
 from t3d.models.plans import PretrainPlan
-from t3d.models.training import Progress, Row, Run, generator, open_accelerator
-from t3d.models.views import Views, augment
+from t3d.models.training import Figures, Progress, Row, Run, Share, fit, generator, group
+from t3d.models.views import Views
 
 MEASURED_VIEWS = 8
 """Views of each validation shape by which an encoder is measured."""
 
 
-def _mlp(sizes: tuple[int, int, int], normed: bool) -> nn.Sequential:
+def _mlp(width: int, plan: PretrainPlan, normed: bool) -> nn.Sequential:
     """Two layers; with a batch norm between them where the method's paper has one that it needs."""
-    norm = [nn.BatchNorm1d(sizes[1])] if normed else []
-    return nn.Sequential(
-        nn.Linear(sizes[0], sizes[1]), *norm, nn.ReLU(inplace=True), nn.Linear(sizes[1], sizes[2])
-    )
+    norm = [nn.BatchNorm1d(plan.hidden)] if normed else []
+    layers = nn.Linear(width, plan.hidden), *norm, nn.ReLU(inplace=True)
+    return nn.Sequential(*layers, nn.Linear(plan.hidden, plan.projection))
 
 
 class Method(nn.Module):
@@ -40,17 +38,12 @@ class Method(nn.Module):
     def __init__(self, encoder: Backbone, plan: PretrainPlan) -> None:
         super().__init__()
         self.plan = plan
-        projector = _mlp((encoder.width, plan.hidden, plan.projection), self.NORMED)
-        self.online = nn.Sequential(encoder, projector)
+        self.online = nn.Sequential(encoder, _mlp(encoder.width, plan, self.NORMED))
 
     @property
     def encoder(self) -> Backbone:
         """What is kept in the end."""
         return self.online[0]  # type: ignore[return-value]
-
-    def forward(self, one: Tensor, other: Tensor, shapes: Tensor, draws: torch.Generator) -> Tensor:
-        """See the class."""
-        raise NotImplementedError
 
     def after_step(self, step: int) -> None:
         """What follows the optimiser's step number `step`."""
@@ -70,13 +63,13 @@ class MoCo(Method):
 
     queue: Tensor
     queue_shapes: Tensor
+    latest: tuple[Tensor, Tensor]
 
     def __init__(self, encoder: Backbone, plan: PretrainPlan) -> None:
         super().__init__(encoder, plan)
         self.slow = copy.deepcopy(self.online).requires_grad_(False)
         self.register_buffer("queue", torch.randn(plan.queue, plan.projection))
         self.register_buffer("queue_shapes", torch.full((plan.queue,), -1))
-        self.latest: tuple[Tensor, Tensor] | None = None
 
     def forward(self, one: Tensor, other: Tensor, shapes: Tensor, draws: torch.Generator) -> Tensor:
         """See `Method`. Keys are shuffled between groups with batch norms of their own, as between GPUs in
@@ -94,11 +87,10 @@ class MoCo(Method):
     def after_step(self, step: int) -> None:
         """Let the slow network follow, and the oldest keys give way to the newest."""
         follow(self.slow, self.online, self.plan.moco_momentum)
-        if self.latest is not None:
-            keys, shapes = (x[-self.plan.queue :] for x in self.latest)
-            places = torch.arange(step * len(keys), (step + 1) * len(keys), device=keys.device)
-            self.queue[places % self.plan.queue] = keys.to(self.queue.dtype)
-            self.queue_shapes[places % self.plan.queue] = shapes
+        keys, shapes = (x[-self.plan.queue :] for x in self.latest)
+        places = torch.arange(step * len(keys), (step + 1) * len(keys), device=keys.device)
+        self.queue[places % self.plan.queue] = keys.to(self.queue.dtype)
+        self.queue_shapes[places % self.plan.queue] = shapes
 
 
 class SimSiam(Method):
@@ -108,7 +100,7 @@ class SimSiam(Method):
 
     def __init__(self, encoder: Backbone, plan: PretrainPlan) -> None:
         super().__init__(encoder, plan)
-        self.predictor = _mlp((plan.projection, plan.hidden, plan.projection), True)
+        self.predictor = _mlp(plan.projection, plan, True)
 
     def forward(self, one: Tensor, other: Tensor, shapes: Tensor, draws: torch.Generator) -> Tensor:
         """See `Method`; both directions are added: in [0, 8]."""
@@ -183,7 +175,6 @@ def byol_momentum(base: float, step: int, iterations: int) -> float:
 def pretrain(
     method: str,
     data: tuple[Views, Views],
-    config: tuple[EncoderConfig, str],
     plan: PretrainPlan,
     seed: int,
     scratch: Path | None,
@@ -191,51 +182,42 @@ def pretrain(
 ) -> tuple[Backbone, list[Row]]:
     """The encoder, see `fit` for which of it, and its curves.
 
-    data: training and validation. config: architecture and pretrained weights, see `build_backbone`. The
-    first row of the curves, step 0, is before any training: the only one of the method "none".
+    data: training and validation. The first row of the curves, step 0, is before any training: the only one
+    of the method "none".
     """
     train, val = data
     plan = dataclasses.replace(plan, iterations=0) if method == "none" else plan
-    accelerator = open_accelerator(plan.gpu, plan.precision)
-    model = build_method(method, build_backbone(*config, seed), plan, seed).to(accelerator.device)
-    run = Run(model, torch.optim.AdamW([group(model, plan.lr, plan.weight_decay)], fused=True), scratch)
-    run.resume()
+    model = build_method(method, build_backbone(encoder_config(plan), plan.pretrained, seed), plan, seed)
+    run = Run(model, torch.optim.AdamW([group(model, plan.lr, plan.weight_decay)], fused=True), plan, scratch)
     run.optimizer.register_step_post_hook(lambda *_: model.after_step(run.step - 1))
 
-    def figures_of(wrapped: nn.Module, step: int) -> dict[str, Tensor]:
-        mine = (accelerator.process_index, accelerator.num_processes)
+    def figures_of(step: int) -> Figures:
         model.train()
-        pair = positives(train, plan, (seed, step), accelerator.device, mine)
-        return {"loss": wrapped(*pair, generator(accelerator.device, seed, step, mine[0], 2))}
+        pair = positives(train, plan, (seed, step), run.device, run.mine)
+        return {"loss": run.wrapped(*pair, generator(run.device, seed, step, run.mine[0], 2))}
 
     def judge(row: Row) -> float | None:
         row |= measure(model, val, plan)
         return 1 - row["retrieval"] if "retrieval" in row else None
 
     run.rows = run.rows or [{"step": 0, "seconds": 0.0, **measure(model, val, plan)}]
-    fit(run, accelerator, plan, ("cosine", 0), figures_of, judge, progress)
+    fit(run, plan, ("cosine", 0), figures_of, judge, progress)
     return model.encoder.cpu(), run.rows
 
 
 def positives(
-    views: Views,
-    plan: PretrainPlan,
-    turn: tuple[int, int],
-    device: torch.device,
-    mine: tuple[int, int] = (0, 1),
+    views: Views, plan: PretrainPlan, turn: tuple[int, int], device: torch.device, mine: Share = (0, 1)
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Two different views (B, 3, S, S) of each of B different shapes, augmented apart, and the shapes (B,).
 
-    turn: seed and step, which decide all of it; mine: number of this process, of how many that share the
-    batch and contrast each its own part.
+    turn: seed and step, which decide all of it; mine: of processes, which contrast each its own part.
     """
     if len(views.ids) < 2:
         raise DataError(f"{len(views.ids)} training shapes with views: a contrast needs two at least")
     rng = np.random.default_rng((*turn, 0, 0))
     shapes = rng.permutation(len(views.ids))[: plan.batch][mine[0] :: mine[1]]
     rows = views.drawn(shapes, 2, rng).flatten()
-    images, masks = views.images[rows].to(device), views.masks[rows].to(device)
-    one, other = augment(images, masks, plan, generator(device, *turn, mine[0], 1)).chunk(2)
+    one, other = views.augmented(rows, plan, generator(device, *turn, mine[0], 1)).chunk(2)
     return one, other, torch.from_numpy(shapes).to(device)
 
 
@@ -249,11 +231,8 @@ def measure(model: Method, views: Views, plan: PretrainPlan) -> dict[str, float]
     if len(views.ids) < 2:
         return {}
     model.eval()
-    device = next(model.parameters()).device
-    draws, features = generator(device, 0), []
-    for rows in views.spaced(MEASURED_VIEWS):
-        images = augment(views.images[rows].to(device), views.masks[rows].to(device), plan, draws)
-        features.append(model.encoder(images))
+    draws = generator(next(model.parameters()).device, 0)
+    features = [model.encoder(views.augmented(rows, plan, draws)) for rows in views.spaced(MEASURED_VIEWS)]
     whole = model.online[1](torch.cat(features))
     found = retrieval(torch.stack(features))
     return {"retrieval": found, "spread": spread(whole), "rank": effective_rank(whole)}

@@ -64,9 +64,8 @@ class Samples:
         """Step `step` of passes over all shapes, each in its own random order: `scenes` shapes at most
         once each, `points` random samples of every one, half of them outside and half inside.
         """
-        return self.of(
-            self._turn(step, min(scenes, len(self)), seed), points, np.random.default_rng((seed, 1, step))
-        )
+        shapes = self._turn(step, min(scenes, len(self)), seed)
+        return self.of(shapes, points, np.random.default_rng((seed, 1, step)))
 
     def of(self, shapes: NDArray[np.int64], points: int, rng: np.random.Generator) -> Batch:
         """`points` random samples of each of the given shapes (B,), the outside ones first."""
@@ -96,13 +95,11 @@ class Samples:
             shares.append(np.mean([np.mean(np.abs(distances) >= clamp) for distances in seen]))
         share = float(np.mean(shares)) if shares else 0.0
         if share > MOST_BEYOND:
-            log.warning(
-                "%.0f %% of the samples are beyond the clamp, %g, and teach little", 100 * share, clamp
-            )
+            what = "%.0f %% of the samples are beyond the clamp, %g, and teach little"
+            log.warning(what, 100 * share, clamp)
         if one_signed:
-            log.warning(
-                "%d shapes have samples of one sign only: %s", len(one_signed), ", ".join(one_signed[:9])
-            )
+            some = ", ".join(one_signed[:9])
+            log.warning("%d shapes have samples of one sign only: %s", len(one_signed), some)
         return share
 
     def _turn(self, step: int, scenes: int, seed: int) -> NDArray[np.int64]:

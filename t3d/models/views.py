@@ -1,21 +1,24 @@
 """Rendered views as training images: loaded once at the encoder's size, coloured anew for every batch."""
 
-import contextlib
 import dataclasses
 import fcntl
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from t3d.datasets.images import read_rgb
 from t3d.errors import DataError
 from t3d.models.encoder import to_float, to_input
 from t3d.models.plans import Augmentation
+from t3d.pipeline.stage import Shapes
 
 Bytes = NDArray[np.uint8]
 
@@ -35,35 +38,38 @@ class Views:
     def __len__(self) -> int:
         return len(self.images)
 
-    def counts(self) -> NDArray[np.int64]:
-        """How many views each shape has, (K,)."""
-        return np.bincount(self.shapes.numpy(), minlength=len(self.ids))
+    def _spans(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Each shape's first row, and how many views it has: (K,) both."""
+        counts = np.bincount(self.shapes.numpy(), minlength=len(self.ids))
+        return np.cumsum(counts) - counts, counts
 
     def drawn(self, shapes: NDArray[np.int64], count: int, rng: np.random.Generator) -> Tensor:
         """Rows (count, B) of `count` different views of each of the given shapes (B,), at random."""
-        counts = self.counts()
+        first, counts = self._spans()
         if len(shapes) and counts[shapes].min() < count:
             poor = self.ids[int(shapes[counts[shapes].argmin()])]
             raise DataError(f"shape {poor}: {counts[shapes].min()} views, {count} needed; render more")
         draws = rng.random((len(shapes), max(counts, default=0)))
         draws[np.arange(draws.shape[1]) >= counts[shapes][:, None]] = 2.0
-        first = np.cumsum(counts) - counts
         return torch.from_numpy(first[shapes] + draws.argsort(1)[:, :count].T)
 
     def spaced(self, count: int) -> Tensor:
         """Rows (K, V) of V <= `count` views of every shape, evenly over its list; the same every time."""
-        counts = self.counts()
+        first, counts = self._spans()
         least = min(count, int(min(counts, default=0)))
-        first = np.cumsum(counts) - counts
         return torch.from_numpy(first[:, None] + np.arange(least) * counts[:, None] // max(least, 1))
 
+    def augmented(self, rows: Tensor, plan: Augmentation, draws: torch.Generator) -> Tensor:
+        """The images (B, 3, S, S) of some rows, changed by `augment` where `draws` comes from."""
+        return augment(self.images[rows].to(draws.device), self.masks[rows].to(draws.device), plan, draws)
 
-def load_views(folders: Mapping[str, Path], levels: Sequence[str], size: int, kept: Path | None) -> Views:
+
+def load_views(folders: Shapes, levels: Sequence[str], size: int, kept: Path) -> Views:
     """All views of the given shapes and levels, in the order of id, level and number.
 
     They are mapped from `kept`.images.npy and `kept`.masks.npy, made on first use, so that a set larger than
-    memory works and a resumed run need not read it again; None keeps them in memory. Those of a pack are
-    mapped from it; `DataError` where they are of another size.
+    memory works and a resumed run need not read it again. Those of a pack are mapped from it; `DataError`
+    where they are of another size.
     """
     from t3d.models.pack import pack_of
 
@@ -74,43 +80,25 @@ def load_views(folders: Mapping[str, Path], levels: Sequence[str], size: int, ke
         return pack.views(folders, levels)
     ids = tuple(sorted(folders))
     listed = [(shape, level, _numbers(folders[shape] / level)) for shape in ids for level in levels]
-    shapes = [
-        index for index, shape in enumerate(ids) for s, _, numbers in listed if s == shape for _ in numbers
-    ]
-    with _alone(kept):
-        images = _array(kept, "images", (len(shapes), 3, size, size))
-        masks = _array(kept, "masks", (len(shapes), 1, size, size))
-        if kept is None or not (done := kept.with_suffix(".done")).exists():
-            start = 0
-            for shape, level, numbers in listed:
-                end = start + len(numbers)
-                rgb, coverage = read_views(folders[shape], level, numbers)
-                images[start:end] = to_input(rgb, size).numpy()
-                masks[start:end] = to_input(coverage, size).numpy()
-                start = end
-            if kept is not None:
-                done.touch()
-    return Views(
-        ids, torch.from_numpy(images), torch.from_numpy(masks), torch.tensor(shapes, dtype=torch.int64)
+    counts = (
+        np.array([len(numbers) for *_, numbers in listed], np.int64).reshape(len(ids), len(levels)).sum(1)
     )
-
-
-@contextlib.contextmanager
-def _alone(kept: Path | None) -> Iterator[None]:
-    """Keep other processes of the same training out meanwhile."""
-    with contextlib.ExitStack() as stack:
-        if kept is not None:
-            fcntl.flock(stack.enter_context(kept.with_suffix(".lock").open("w")), fcntl.LOCK_EX)
-        yield
-
-
-def _array(kept: Path | None, name: str, shape: tuple[int, ...]) -> Bytes:
-    if kept is None or 0 in shape:
-        return np.empty(shape, np.uint8)
-    path = kept.with_suffix(f".{name}.npy")
-    mode = "r+" if kept.with_suffix(".done").exists() else "w+"
-    array: Bytes = np.lib.format.open_memmap(path, mode=mode, dtype=np.uint8, shape=shape)
-    return array
+    whose, done = np.repeat(np.arange(len(ids)), counts), kept.with_suffix(".done")
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of the same training wait here
+        mode: Literal["r+", "w+"] = "r+" if done.exists() else "w+"
+        images, masks = (
+            open_memmap(kept.with_suffix(f".{name}.npy"), mode, np.uint8, (len(whose), planes, size, size))
+            for name, planes in (("images", 3), ("masks", 1))
+        )
+        start = 0
+        for shape, level, numbers in listed if mode == "w+" else ():
+            rows = slice(start, start + len(numbers))
+            pair = read_views(folders[shape], level, numbers)
+            images[rows], masks[rows] = (to_input(pictures, size).numpy() for pictures in pair)
+            start = rows.stop
+        done.touch()
+    return Views(ids, *map(torch.from_numpy, (images, masks, whose)))
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -122,14 +110,9 @@ def _numbers(folder: Path) -> list[int]:
 
 def read_views(folder: Path, level: str, numbers: Sequence[int]) -> tuple[Bytes, Bytes]:
     """RGB images (V, H, H, 3) on white and coverage masks (V, H, H) of one shape's `views` artifact."""
-    from PIL import Image
-
-    images = []
-    for number in numbers:
-        with Image.open(folder / level / f"{number:02d}.png") as image:
-            images.append(np.asarray(image.convert("RGB")))
+    images = np.stack([read_rgb(folder / level / f"{number:02d}.png") for number in numbers])
     with np.load(folder / "masks.npz", allow_pickle=False) as masks:
-        return np.stack(images), masks[level][list(numbers)]
+        return images, masks[level][list(numbers)]
 
 
 def augment(images: Tensor, masks: Tensor, plan: Augmentation, draws: torch.Generator) -> Tensor:
@@ -137,8 +120,7 @@ def augment(images: Tensor, masks: Tensor, plan: Augmentation, draws: torch.Gene
 
     Jitter and hue are torchvision's, but not of the background.
     """
-    alpha = to_float(masks)
-    on_white = to_float(images)
+    alpha, on_white = to_float(masks), to_float(images)
     own = ((on_white - (1 - alpha)) / alpha.clamp(min=1 / 255)).clamp(0, 1)
     own = recolour(own, alpha, (plan.jitter, plan.hue), draws)
     if plan.gray:

@@ -57,14 +57,10 @@ def read_config(folder: Path, kind: str) -> dict[str, Any]:
     return config
 
 
-def write_config(folder: Path, kind: str, settings: Mapping[str, Any]) -> None:
-    """Write `config.json` of a folder of the given format."""
-    write_json(folder / "config.json", {"format": kind, "format_version": FORMAT_VERSION, **settings})
-
-
-def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as safetensors, on the CPU, each with its own memory."""
+def write_weights(path: Path, tensors: Mapping[str, Tensor], kind: str, settings: Mapping[str, Any]) -> None:
+    """Write tensors as safetensors, on the CPU, each with its own memory, and `config.json` beside them."""
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, path)
+    write_json(path.with_name("config.json"), {"format": kind, "format_version": FORMAT_VERSION, **settings})
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

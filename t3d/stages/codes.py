@@ -6,7 +6,8 @@ from typing import Annotated
 
 from t3d.datasets.start import check_start
 from t3d.models.plans import CodesPlan, DecoderConfig, FitPlan, LossPlan
-from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
+from t3d.pipeline import Each, Facts, Parts, Progress, stage
+from t3d.stages import TRAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +23,7 @@ class Params(CodesPlan, FitPlan, LossPlan, DecoderConfig):
         check_start(self.start, self)
 
 
-@stage(
-    per="set",
-    version=2,
-    files=("decoder.safetensors", "config.json", "codes.npz", "curves.csv"),
-    resource="train",
-    timeout=None,
-)
+@stage(version=2, files=("decoder.safetensors", "config.json", "codes.npz", "curves.csv"), **TRAINING)
 def codes(
     sdf: Annotated[Parts, Each("train", "virtual", "val")],
     *,
@@ -44,14 +39,13 @@ def codes(
     from t3d.models import codes as phase
     from t3d.models.network import read_start, save_codes
     from t3d.models.samples import Samples
-    from t3d.models.training import chosen, device_of, thread_count, write_curves
+    from t3d.models.training import device_of, thread_count, write_curves
 
     train, val = (Samples(shapes) for shapes in learned(sdf).values())
     with thread_count(threads):
         start = read_start(params.start)
-        first = start and (start.decoder, start.mean_code)
-        sizes, plans = chosen(DecoderConfig, params), (params, params)
-        trained = phase.train_codes(train, sizes, plans, train_seed, scratch, progress, first)
+        plans = (params, params)
+        trained = phase.train_codes(train, params.alone(), plans, train_seed, scratch, progress, start)
         decoder = trained.decoder.to(device_of(params.gpu))
         val_codes, val_loss = phase.fit_codes(decoder, val, params, train_seed)
     save_codes(out, decoder.cpu(), (train.ids, trained.codes), (val.ids, val_codes))

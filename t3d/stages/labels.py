@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +18,7 @@ class Params:
 
 
 @stage(per="shape", version=1, parts=("train",), files=("labels.npz", "parts.json"))
-def labels(
-    geometry: Path,
-    mesh: Path,
-    *,
-    out: Path,
-    params: Params,
-    rng: "np.random.Generator",
-    threads: int,
-) -> Facts:
+def labels(geometry: Path, mesh: Path, *, out: Path, params: Params, rng: Rng, threads: int) -> Facts:
     """Draw points by area, and label each with the group of the OBJ file that its nearest face is in.
 
     `labels.npz`: `points` (N, 3) in the unit frame and `labels` (N,), places in the list `parts.json`; -1

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +26,7 @@ class Params:
 
 
 @stage(per="shape", version=1, files=("mesh.ply", "transform.json", "inspection.json"))
-def mesh(
-    geometry: Path, *, out: Path, params: Params, rng: "np.random.Generator", threads: int, shape: str = ""
-) -> Facts:
+def mesh(geometry: Path, *, out: Path, params: Params, rng: Rng, threads: int, shape: str = "") -> Facts:
     """Mesh in the unit frame with its fronts outside, the transform there, and what was found in the file.
 
     `mesh.ply` has double coordinates. Nothing is filled, simplified or moved: only doubled faces and

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from t3d.models.plans import RegressionPlan
-from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
+from t3d.pipeline import Each, Facts, Parts, Progress, stage
+from t3d.stages import TRAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +21,12 @@ class Params(RegressionPlan):
 
 
 @stage(
-    per="set",
     version=4,
     makes="network",
     command="train",
     variants=("s1",),
     files=("model.safetensors", "config.json", "curves.csv", "curves-codes.csv"),
-    resource="train",
-    timeout=None,
+    **TRAINING,
 )
 def network_s1(
     codes: Path,
@@ -43,22 +42,18 @@ def network_s1(
     """Train an image encoder to give the codes of phase 1; with the decoder it is a network."""
     from t3d.datasets.virtual import learned
     from t3d.models import looks, network, regression
-    from t3d.models.encoder import encoder_config
-    from t3d.models.fitting import summary
-    from t3d.models.training import thread_count, write_curves
+    from t3d.models.training import summary, thread_count, write_curves
 
     decoder, *named = network.load_codes(codes)
-    config = encoder_config(params)
     with thread_count(threads):
         read = zip(learned(views).items(), named, strict=True)
         train, val = (
-            regression.targets(shapes, of, params.levels, config.input_size, scratch / part)
+            regression.targets(shapes, of, params.levels, params.input_size, scratch / part)
             for (part, shapes), of in read
         )
         start = network.read_start(params.start)
-        encoder, rows = regression.train_encoder(
-            (train, val), config, params, train_seed, scratch, progress, start and start.encoder
-        )
+        first = start and start.encoder
+        encoder, rows = regression.train_encoder((train, val), params, train_seed, scratch, progress, first)
         known = looks.measure(encoder, train.views, val.views)
     network.save(out, "s1", decoder, encoder, named[0], known)
     write_curves(out / "curves.csv", rows)

@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from t3d.datasets.start import check_start
 from t3d.models.plans import DecoderConfig, EndToEndPlan, LossPlan
-from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
-
-if TYPE_CHECKING:
-    from t3d.models.decoder import Decoder
-    from t3d.models.encoder import Encoder
-    from t3d.models.weights import Transfer
+from t3d.pipeline import Each, Facts, Parts, Progress, stage
+from t3d.stages import SOLUTION_2, TRAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +26,12 @@ class Params(EndToEndPlan, LossPlan, DecoderConfig):
 
 
 @stage(
-    per="set",
     version=6,
     makes="network",
     command="train",
-    variants=("s2-simclr", "s2-moco", "s2-byol", "s2-simsiam", "s2-none"),
+    variants=SOLUTION_2,
     files=("model.safetensors", "config.json", "curves.csv", "curves-pretrain.csv"),
-    resource="train",
-    timeout=None,
+    **TRAINING,
 )
 def network_s2(
     pretrain: Path,
@@ -55,18 +49,19 @@ def network_s2(
     """Train decoder and image encoder together, from single views to signed distances."""
     from t3d.datasets.virtual import learned
     from t3d.models import endtoend, looks, network
-    from t3d.models.fitting import summary
-    from t3d.models.training import thread_count, write_curves
+    from t3d.models.training import summary, thread_count, write_curves
 
-    encoder, first, transfer = _begun(pretrain, params, train_seed)
+    start = network.read_start(params.start)
+    encoder, taken = network.load_encoder(pretrain, params.code, train_seed, start)
+    first, plans = start.decoder if start else params.alone(), (params, params)
     with thread_count(threads):
         read = zip(learned(sdf).values(), learned(views).items(), strict=True)
         train, val = (
             endtoend.scenes(samples, seen, params.levels, encoder.config.input_size, scratch / part)
             for samples, (part, seen) in read
         )
-        parts, plans = (train, val), (params, params)
-        model, rows = endtoend.train_end_to_end(parts, encoder, first, plans, train_seed, scratch, progress)
+        data = (train, val)
+        model, rows = endtoend.train_end_to_end(data, encoder, first, plans, train_seed, scratch, progress)
         codes = endtoend.shape_codes(model.encoder, train.views)
         known = looks.measure(model.encoder, train.views, val.views)
     network.save(out, variant, model.decoder, model.encoder, codes, known)
@@ -75,24 +70,6 @@ def network_s2(
     return {
         **summary(rows, params.patience),
         "shapes": len(train.samples),
-        "tensors_transferred": len(transfer.matched),
-        "tensors_new": list(transfer.missing),
+        "tensors_transferred": len(taken.matched),
+        "tensors_new": list(taken.missing),
     }
-
-
-def _begun(pretrain: Path, params: Params, seed: int) -> "tuple[Encoder, Decoder | DecoderConfig, Transfer]":
-    """The encoder, the decoder or its sizes, and what the encoder took over: of the network to go on from as
-    far as it fits, else of the pre-training.
-    """
-    from t3d.errors import UsageError
-    from t3d.models import network
-    from t3d.models.training import chosen
-    from t3d.models.weights import transfer
-
-    encoder, done = network.load_encoder(pretrain, params.code, seed)
-    start = network.read_start(params.start)
-    if start is None:
-        return encoder, chosen(DecoderConfig, params), done
-    if start.encoder is None:
-        raise UsageError(f"{params.start[0].parent}: phase 1 alone, without an encoder; name a network")
-    return encoder, start.decoder, transfer(encoder, start.encoder.state_dict())

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +33,7 @@ class Params:
 
 @stage(per="shape", version=2, parts=("test", "train_scored"), files=("code.json",))
 def oracle_code(
-    sdf: Path,
-    mesh: Path,
-    network: Path,
-    *,
-    out: Path,
-    params: Params,
-    shape: str,
-    rng: "np.random.Generator",
-    threads: int,
+    sdf: Path, mesh: Path, network: Path, *, out: Path, params: Params, shape: str, rng: Rng, threads: int
 ) -> Facts:
     """Reconstruct a shape from its own distances instead of a picture, in the original frame.
 
@@ -66,10 +55,7 @@ def oracle_code(
     if params.iterations:
         model, seed = load(network, params.gpu), int(rng.integers(2**32))
         plan = FitPlan(
-            fit_iterations=params.iterations,
-            fit_points=params.points,
-            fit_lr=params.rate,
-            clamp=params.clamp,
+            fit_iterations=params.iterations, fit_points=params.points, fit_lr=params.rate, clamp=params.clamp
         )
         with thread_count(threads):
             samples = Samples({shape: sdf})

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from t3d.pipeline import Each, Facts, Parts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +23,7 @@ def oracle_retrieval(
     *,
     out: Path,
     params: Params,
-    rng: "np.random.Generator",
+    rng: Rng,
     threads: int,
 ) -> Facts:
     """Find the training shape with the least Chamfer distance to every shape, both in their unit frames.
@@ -51,9 +49,8 @@ def oracle_retrieval(
 
     def search(item: tuple[str, Path]) -> tuple[str, dict[str, Any]]:
         shape, folder = item
-        points = read_normalization(folder / "normalization.npz").apply(
-            read_points(folder / "surface.ply")[0]
-        )
+        to_unit = read_normalization(folder / "normalization.npz")
+        points = to_unit.apply(read_points(folder / "surface.ply")[0])
         true = tree(np.random.default_rng(seed).permutation(points)[: params.points])
         pairs = ((name, nearest(one, true)[0], nearest(true, one)[0]) for name, one in known.items())
         far = {name: chamfer(there, back, 2) for name, there, back in pairs if name != shape}

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from t3d.models.plans import PretrainPlan
-from t3d.pipeline.stage import Each, Facts, Parts, Progress, stage
+from t3d.pipeline import Each, Facts, Parts, Progress, stage
+from t3d.stages import SOLUTION_2, TRAINING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +17,7 @@ class Params(PretrainPlan):
     """Views to learn from: "easy", "hard" or both (seed: both)."""
 
 
-@stage(
-    per="set",
-    version=2,
-    variants=("s2-simclr", "s2-moco", "s2-byol", "s2-simsiam", "s2-none"),
-    files=("encoder.safetensors", "config.json", "curves.csv"),
-    resource="train",
-    timeout=None,
-)
+@stage(version=2, variants=SOLUTION_2, files=("encoder.safetensors", "config.json", "curves.csv"), **TRAINING)
 def pretrain(
     views: Annotated[Parts, Each("train", "virtual", "val")],
     *,
@@ -38,20 +32,16 @@ def pretrain(
     """Train an image encoder by contrast; for `s2-none` write it as it is before any training."""
     from t3d.datasets.virtual import learned
     from t3d.models import network, pretraining
-    from t3d.models.encoder import encoder_config
-    from t3d.models.fitting import summary
-    from t3d.models.training import thread_count, write_curves
+    from t3d.models.training import summary, thread_count, write_curves
     from t3d.models.views import load_views
 
-    config, method = encoder_config(params), variant.removeprefix("s2-")
+    method = variant.removeprefix("s2-")
     with thread_count(threads):
         train, val = (
-            load_views(shapes, params.levels, config.input_size, scratch / part)
+            load_views(shapes, params.levels, params.input_size, scratch / part)
             for part, shapes in learned(views).items()
         )
-        encoder, rows = pretraining.pretrain(
-            method, (train, val), (config, params.pretrained), params, train_seed, scratch, progress
-        )
+        encoder, rows = pretraining.pretrain(method, (train, val), params, train_seed, scratch, progress)
     network.save_encoder(out, encoder)
     write_curves(out / "curves.csv", rows)
     found = summary(rows[1:] or rows, params.patience, "retrieval", -1)  # row 0 is before

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,21 +36,9 @@ class Params:
             raise ValueError("draws must be 0 or more, and levels one or more of easy and hard")
 
 
-@stage(
-    per="shape",
-    version=2,
-    command="reconstruct",
-    parts=("test", "train_scored"),
-    files=("choices.json",),
-)
+@stage(per="shape", version=2, command="reconstruct", parts=("test", "train_scored"), files=("choices.json",))
 def reconstructions(
-    views: Path,
-    surface: Path,
-    network: Path,
-    *,
-    out: Path,
-    params: Params,
-    rng: "np.random.Generator",
+    views: Path, surface: Path, network: Path, *, out: Path, params: Params, rng: Rng
 ) -> Facts:
     """Reconstruct a shape from its fixed and from randomly drawn views, easy and hard, in the original frame.
 
@@ -81,7 +67,7 @@ def reconstructions(
     return choices
 
 
-def chosen_views(folder: Path, params: Params, rng: "np.random.Generator") -> dict[str, dict[str, list[str]]]:
+def chosen_views(folder: Path, params: Params, rng: Rng) -> dict[str, dict[str, list[str]]]:
     """Views `level/name` by level and choice out of a `views` folder; independent of listing order.
 
     Where a level has too few views for the fixed one, the middle one takes its place; one without views, as
@@ -94,14 +80,11 @@ def chosen_views(folder: Path, params: Params, rng: "np.random.Generator") -> di
     for level in params.levels:
         names = sorted(f"{level}/{path.stem}" for path in (folder / level).glob("*.png"))
         order = [names[i] for i in rng.permutation(len(names))]
-        fixed = f"{level}/{params.view}"
-        picked = {
-            "fix": [fixed if fixed in names else name for name in names[len(names) // 2 :][:1]],
-            "rnd": order[: params.draws],
-            "all": names if params.every else [],
-        }
-        chosen[level] = {choice: some for choice, some in picked.items() if some}
-    found = {level: choices for level, choices in chosen.items() if choices}
-    if not found:
+        if names:
+            fixed = f"{level}/{params.view}"
+            fix = [fixed if fixed in names else names[len(names) // 2]]
+            picked = {"fix": fix, "rnd": order[: params.draws], "all": names if params.every else []}
+            chosen[level] = {choice: some for choice, some in picked.items() if some}
+    if not chosen:
         raise DataError(f"{folder}: no views in it; render the shape again")
-    return found
+    return chosen

@@ -1,15 +1,14 @@
 """The baseline that looks at the image and makes nothing: the training shape that looks most alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from t3d.pipeline import Each, Facts, Parts, stage
+from t3d.stages import Array
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from t3d.models.network import Network
 
 
@@ -43,8 +42,8 @@ def retrieval(
     model, found = load(network), dict[str, Any]()
     chosen = {
         (part, shape): read_json(folder / "choices.json")["views"]
-        for part in ("test", "train_scored")
-        for shape, folder in reconstructions.get(part, {}).items()
+        for part, shapes in reconstructions.items()
+        for shape, folder in shapes.items()
     }
     for level in sorted({level for levels in chosen.values() for level in levels}):
         names, seen = _searched(model, views.get("train", {}), level, params.views)
@@ -52,21 +51,16 @@ def retrieval(
             asked = sorted({view for some in levels.get(level, {}).values() for view in some})
             others = names != shape
             if asked and others.any():
-                alike = (
-                    _features(model, (views[part][shape] / f"{view}.png" for view in asked)) @ seen[others].T
-                )
-                answers = zip(
-                    asked, names[others][alike.argmax(1)].tolist(), alike.max(1).tolist(), strict=True
-                )
-                nearest = {view: {"shape": name, "cosine": cosine} for view, name, cosine in answers}
-                found.setdefault(shape, {}).update(nearest)
+                mine = _features(model, [views[part][shape] / f"{view}.png" for view in asked])
+                alike = mine @ seen[others].T
+                nearest = zip(names[others][alike.argmax(1)].tolist(), alike.max(1).tolist(), strict=True)
+                answers = ({"shape": name, "cosine": cosine} for name, cosine in nearest)
+                found.setdefault(shape, {}).update(zip(asked, answers, strict=True))
     write_json(out / "retrieval.json", found)
     return {"shapes": len(found), "searched": len(views.get("train", {}))}
 
 
-def _searched(
-    model: "Network", shapes: Mapping[str, Path], level: str, count: int
-) -> "tuple[np.ndarray, np.ndarray]":
+def _searched(model: "Network", shapes: Mapping[str, Path], level: str, count: int) -> tuple[Array, Array]:
     """Ids (K,) and features (K, F) of the pictures that are searched."""
     import numpy as np
 
@@ -79,7 +73,7 @@ def _searched(
     return np.array(names), np.concatenate(features[1:] or features)
 
 
-def _features(model: "Network", files: Iterable[Path]) -> "np.ndarray":
+def _features(model: "Network", files: Sequence[Path]) -> Array:
     """Features (B, F) of pictures, of length 1."""
     import numpy as np
 

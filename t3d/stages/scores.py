@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from t3d.pipeline import Each, Facts, Parts, Shapes, Variants, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +45,7 @@ def scores(
     *,
     out: Path,
     params: Params,
-    rng: "np.random.Generator",
+    rng: Rng,
     threads: int,
     failures: Sequence[Mapping[str, str]],
 ) -> Facts:

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Array, Rng
 
 Sign = Literal["auto", "winding", "parity", "visibility", "mesh-to-sdf"]
 Sampling = Literal["deepsdf", "deepsdf-paper", "mesh-to-sdf", "uniform", "sharp"]
@@ -35,7 +33,7 @@ class Params:
 
 
 @stage(per="shape", version=2, command="sample-sdf", files=("samples.npz",))
-def sdf(mesh: Path, *, out: Path, params: Params, rng: "np.random.Generator", threads: int) -> Facts:
+def sdf(mesh: Path, *, out: Path, params: Params, rng: Rng, threads: int) -> Facts:
     """Points around the shape with their signed distances, in the unit frame, negative inside.
 
     `samples.npz`: `pos` and `neg`, float32 (N, 4) rows of x, y, z, distance, in random order, so that any
@@ -55,10 +53,10 @@ def sdf(mesh: Path, *, out: Path, params: Params, rng: "np.random.Generator", th
     surface, lost = exposed(solid, rng)
     shell = Solid(surface, threads)
 
-    def draw(count: int) -> "np.ndarray":
+    def draw(count: int) -> Array:
         return spatial_points(surface, count, PRESETS[params.sampling], rng)
 
-    def measure(points: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    def measure(points: Array) -> tuple[Array, Array]:
         return measured(solid, shell, lost, points, SIGNS[params.sign], rng)
 
     if params.thickness:
@@ -76,7 +74,7 @@ def sdf(mesh: Path, *, out: Path, params: Params, rng: "np.random.Generator", th
     return {"points": len(points), "dropped": dropped, **facts}
 
 
-def _check(inside: "np.ndarray", agreed: float, params: Params) -> None:
+def _check(inside: Array, agreed: float, params: Params) -> None:
     """Raise DataError for a shape that has no inside or outside, or none that two tests agree on."""
     from t3d.errors import DataError
 

@@ -3,13 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from t3d.errors import UsageError
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +36,7 @@ class Params:
 
 
 @stage(per="set", version=1, files=("split.json",))
-def split(*, out: Path, params: Params, rng: "np.random.Generator", ids: tuple[str, ...]) -> Facts:
+def split(*, out: Path, params: Params, rng: Rng, ids: tuple[str, ...]) -> Facts:
     """Write `split.json`: train, val, test, scored training shapes, virtual ones, the excluded with reasons.
 
     Raises UsageError for shares outside 0 .. 1, negative counts, and files that do not fit the data set.

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class Params:
 
 
 @stage(per="shape", version=1, files=("surface.ply", "normalization.npz"))
-def surface(mesh: Path, *, out: Path, params: Params, rng: "np.random.Generator", threads: int) -> Facts:
+def surface(mesh: Path, *, out: Path, params: Params, rng: Rng, threads: int) -> Facts:
     """Points with normals, drawn by area where the shape can be seen from outside, in the frame of its file.
 
     `normalization.npz`: `offset` (3,) and `scale` (), float64: unit = (x + offset) * scale.

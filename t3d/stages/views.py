@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from t3d.pipeline import Facts, stage
-
-if TYPE_CHECKING:
-    import numpy as np
+from t3d.stages import Rng
 
 THUMBNAIL = 80
 """Width of a view on the contact sheet, in pixels."""
@@ -65,9 +63,7 @@ class Params:
     command="render",
     files=("cameras.json", "masks.npz", "contact.png", "easy/00.png"),
 )
-def views(
-    mesh: Path, appearance: Path, *, out: Path, params: Params, rng: "np.random.Generator", threads: int = 1
-) -> Facts:
+def views(mesh: Path, appearance: Path, *, out: Path, params: Params, rng: Rng, threads: int = 1) -> Facts:
     """Render every shape: 50 easy and 50 hard views on white, masks and cameras.
 
     Cameras are drawn for the box-centred shape of diagonal 1 and stored in the unit frame. Where materials

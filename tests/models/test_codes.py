@@ -1,6 +1,5 @@
 """Phase 1 on analytic shapes: it learns, it can be interrupted, it finds codes of shapes it has not seen."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from t3d.models.codes import (
 )
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.samples import Batch, Samples
+from tests.models.watchers import nobody
 
 CONFIG = DecoderConfig(code=4, hidden=16, steps=4, width=32, depth=2, dropout=0.0)
 LOSSES = LossPlan(clamp=0.1, pointwise=0.005, pointpair=0.001, pointpair_limit=5.0, code_weight=1e-4, ramp=20)
@@ -54,24 +54,16 @@ def spheres(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     return Samples({name: _sphere(root / name, radius) for name, radius in (("big", 0.7), ("small", 0.4))})
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def _nothing(*_: object, **__: object) -> None:
-    pass
-
-
 def _weights(trained: Trained) -> list[torch.Tensor]:
     return [*trained.decoder.state_dict().values(), torch.from_numpy(trained.codes)]
 
 
-def test_two_spheres_are_learned(spheres: Samples) -> None:
-    trained = train_codes(spheres, CONFIG, (_plan(iterations=300), LOSSES), 0, None, _nothing)
+@pytest.fixture(scope="module")
+def trained(spheres: Samples) -> Trained:
+    return train_codes(spheres, CONFIG, (_plan(iterations=300), LOSSES), 0, None, nobody)
+
+
+def test_two_spheres_are_learned(trained: Trained) -> None:
     assert trained.rows[-1]["rec"] < 0.2 * trained.rows[0]["rec"]
     points = np.random.default_rng(1).uniform(-1, 1, (2000, 3)).astype(np.float32)
     for code, radius in zip(trained.codes, (0.7, 0.4), strict=True):
@@ -81,7 +73,7 @@ def test_two_spheres_are_learned(spheres: Samples) -> None:
 
 
 def test_rows_tell_all_parts_of_the_loss(spheres: Samples) -> None:
-    rows = train_codes(spheres, CONFIG, (_plan(iterations=20), LOSSES), 0, None, _nothing).rows
+    rows = train_codes(spheres, CONFIG, (_plan(iterations=20), LOSSES), 0, None, nobody).rows
     assert set(rows[0]) == {"step", "seconds", "loss", "rec", "pointwise", "pointpair", "code_norm"}
     assert all(np.isfinite(list(row.values())).all() for row in rows)
 
@@ -93,7 +85,7 @@ def test_a_run_killed_three_times_at_random_gives_the_same_weights(
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
     config = DecoderConfig(code=4, hidden=16, steps=4, width=32, depth=2, dropout=0.2)
     plans = (_plan(batch_split=2), LOSSES)
-    whole = train_codes(spheres, config, plans, 3, None, _nothing)
+    whole = train_codes(spheres, config, plans, 3, None, nobody)
     for number in np.random.default_rng().integers(21, 40, 3).tolist():  # a row is ten steps of two parts
         _killed_run(spheres, config, plans, tmp_path, number)
     seen: list[int] = []
@@ -118,7 +110,7 @@ def _killed_run(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AutoDecoder, "forward", forward)
         with pytest.raises(KeyboardInterrupt):
-            train_codes(samples, config, plans, 3, scratch, _nothing)
+            train_codes(samples, config, plans, 3, scratch, nobody)
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +119,23 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     return Samples({str(i): _sphere(root / str(i), 0.3 + i / 10) for i in range(5)})
 
 
+SHORT = (_plan(iterations=6, scenes=5, log_every=2), LOSSES)
+
+
+@pytest.fixture(scope="module")
+def whole(five: Samples) -> Trained:
+    return train_codes(five, CONFIG, SHORT, 0, None, nobody)
+
+
 @pytest.mark.parametrize("fits", [1, 2, 3])
 def test_a_batch_that_does_not_fit_is_split_with_the_same_result(
-    five: Samples, fits: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    five: Samples,
+    whole: Trained,
+    fits: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Memory for so many of five shapes; parts are unequal."""
-    plans = (_plan(iterations=6, scenes=5, log_every=2), LOSSES)
-    whole = train_codes(five, CONFIG, plans, 0, None, _nothing)
     real = AutoDecoder.forward
 
     def forward(self: AutoDecoder, shapes: torch.Tensor, *args: object) -> object:
@@ -142,7 +144,7 @@ def test_a_batch_that_does_not_fit_is_split_with_the_same_result(
         return real(self, shapes, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(AutoDecoder, "forward", forward)
-    split = train_codes(five, CONFIG, plans, 0, None, _nothing)
+    split = train_codes(five, CONFIG, SHORT, 0, None, nobody)
     assert split.facts["batch_split"] == {1: 8, 2: 4, 3: 2}[fits]
     assert caplog.text.count("out of memory") == {1: 3, 2: 2, 3: 1}[fits]
     for ours, theirs in zip(_weights(split), _weights(whole), strict=True):
@@ -162,9 +164,7 @@ def test_the_gradients_of_parts_are_those_of_the_batch(
 
     monkeypatch.setattr(torch.optim.Adam, "step", stop)
     for parts in (1, 2, 5):
-        train_codes(
-            five, CONFIG, (_plan(iterations=1, scenes=5, batch_split=parts), LOSSES), 0, None, _nothing
-        )
+        train_codes(five, CONFIG, (_plan(iterations=1, scenes=5, batch_split=parts), LOSSES), 0, None, nobody)
     for other in kept[1:]:
         for ours, theirs in zip(other, kept[0], strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-6 * float(theirs.abs().max()) + 1e-9, rtol=1e-5)
@@ -176,7 +176,7 @@ def test_one_shape_that_does_not_fit_is_an_error(five: Samples, monkeypatch: pyt
 
     monkeypatch.setattr(AutoDecoder, "forward", forward)
     with pytest.raises(RuntimeError, match="allocate"):
-        train_codes(five, CONFIG, (_plan(iterations=6, scenes=5), LOSSES), 0, None, _nothing)
+        train_codes(five, CONFIG, (_plan(iterations=6, scenes=5), LOSSES), 0, None, nobody)
 
 
 def test_other_errors_are_not_taken_for_lack_of_memory(
@@ -190,7 +190,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
 
     monkeypatch.setattr(AutoDecoder, "forward", forward)
     with pytest.raises(RuntimeError, match="do not match"):
-        train_codes(five, CONFIG, (_plan(iterations=6, scenes=5), LOSSES), 0, None, _nothing)
+        train_codes(five, CONFIG, (_plan(iterations=6, scenes=5), LOSSES), 0, None, nobody)
     assert len(calls) == 1
 
 
@@ -233,17 +233,9 @@ def test_codes_are_bounded_as_torchs_max_norm_does() -> None:
     assert float(book.weight.detach().norm(dim=1).max()) > 0.8  # some drifted, not looked up since
 
 
-def _interrupt(stop: int) -> Callable[..., None]:
-    def progress(done: int, *_: object, **__: object) -> None:
-        if done >= stop:
-            raise KeyboardInterrupt
-
-    return progress
-
-
 def test_the_seed_decides(spheres: Samples) -> None:
     one, same, other = (
-        _weights(train_codes(spheres, CONFIG, (_plan(iterations=10), LOSSES), seed, None, _nothing))
+        _weights(train_codes(spheres, CONFIG, (_plan(iterations=10), LOSSES), seed, None, nobody))
         for seed in (0, 0, 1)
     )
     assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
@@ -277,13 +269,13 @@ def test_ramps_weigh_the_losses() -> None:
     assert float(later["loss"]) == pytest.approx(0.005 * float(later["pointwise"]) + 1e-4 * 2.0)
 
 
-def test_unseen_shapes_get_codes(spheres: Samples, tmp_path: Path) -> None:
-    trained = train_codes(spheres, CONFIG, (_plan(iterations=300), LOSSES), 0, None, _nothing)
+def test_unseen_shapes_get_codes(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unseen = Samples({"big": _sphere(tmp_path / "big", 0.7), "small": _sphere(tmp_path / "small", 0.4)})
     plan = FitPlan(fit_iterations=100, fit_points=256, fit_lr=2e-2, clamp=0.1)
     before = {name: value.clone() for name, value in trained.decoder.state_dict().items()}
     codes, loss = fit_codes(trained.decoder, unseen, plan, seed=0)
-    again, _ = fit_codes(trained.decoder, unseen, plan, seed=0, at_once=1)
+    monkeypatch.setattr("t3d.models.codes.FITTED_AT_ONCE", 1)
+    again, _ = fit_codes(trained.decoder, unseen, plan, seed=0)
     assert codes.shape == again.shape == (2, 4)
     assert loss < 0.02
     distances = np.linalg.norm(codes[:, None] - trained.codes[None], axis=2)

@@ -101,8 +101,6 @@ def test_sdf_is_the_last_stage_of_training_without_dropout() -> None:
     values, warped = decoder.training_forward(points, codes, torch.Generator())
     for shape in range(3):
         torch.testing.assert_close(decoder.sdf(points[shape], codes[shape]), values[-1][shape])
-        for step, stage in zip(decoder.warp_steps(points[shape], codes[shape]), warped, strict=True):
-            torch.testing.assert_close(step, stage[shape])
     torch.testing.assert_close(decoder.values(points, codes), values[-1])
     torch.testing.assert_close(decoder.template.values(warped[-1]), values[-1])
 
@@ -168,9 +166,7 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
     assert not torch.equal(one["template.last.weight"], other["template.last.weight"])
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"steps": 6}, {"steps": 0}, {"init": "kaiming"}, {"dropout": 1.0}, {"code": 0}]
-)
+@pytest.mark.parametrize("wrong", [{"steps": 6}, {"steps": 0}, {"dropout": 1.0}, {"code": 0}])
 def test_impossible_settings_are_told(wrong: dict[str, int]) -> None:
     with pytest.raises(UsageError):
         DecoderConfig(**wrong)

@@ -84,4 +84,4 @@ def test_before_pre_training_is_none_or_else_random(tmp_path):
     assert np.array_equal(weights[1], weights[3])
     assert not np.array_equal(weights[0], weights[2])
     images = np.zeros((3, 32, 32, 3), np.uint8)
-    assert embeddings.features(both["s2-simclr"], images, batch=2).shape == (3, 4)
+    assert embeddings.features(both["s2-simclr"], images).shape == (3, 4)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from t3d.models import endtoend, fitting
+from t3d.models import endtoend, training
 from t3d.models.codes import CodeBook, LossPlan
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_encoder, resnet_settings, set_training
@@ -27,6 +27,7 @@ from t3d.models.endtoend import (
 )
 from t3d.models.samples import Samples
 from t3d.models.views import Views
+from tests.models.watchers import interrupt, nobody
 
 ENCODER = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=16)
 DECODER = DecoderConfig(code=4, hidden=16, steps=4, width=16, depth=2, dropout=0.0)
@@ -36,18 +37,6 @@ PLAN = EndToEndPlan(
     gray=0.0, shift=0.0, zoom=0.0, validate_every=10, patience=0, gpu=False, precision="no",
 )  # fmt: skip
 WEIGHTS = LossPlan(clamp=0.3, pointwise=0.005, pointpair=0.01, pointpair_limit=5.0, code_weight=1e-4, ramp=10)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def _nothing(*_: object, **__: object) -> None:
-    pass
 
 
 def box_samples(half: NDArray[np.float64], rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
@@ -96,7 +85,7 @@ NOTHING = Scenes(
 
 
 def _train(data: tuple[Scenes, Scenes], scratch: Path | None = None, **changed: Any) -> Any:
-    progress = changed.pop("progress", _nothing)
+    progress = changed.pop("progress", nobody)
     encoder = build_encoder(ENCODER, DECODER.code, "none", 0)
     plans = (replace(PLAN, **changed), WEIGHTS)
     return train_end_to_end(data, encoder, DECODER, plans, 0, scratch, progress)
@@ -187,7 +176,7 @@ def test_without_a_code_book_there_is_none(boxes: Callable[[int, int], Scenes]) 
     assert not _moved(untouched.book, model.book)
     plans, encoder = (replace(PLAN, iterations=3, book_iterations=3, book_weight=0.0), WEIGHTS), model.encoder
     before = [weight.clone() for weight in encoder.parameters()]
-    train_end_to_end(data, encoder, model.decoder, plans, 0, None, _nothing)
+    train_end_to_end(data, encoder, model.decoder, plans, 0, None, nobody)
     after = encoder.parameters()
     assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
@@ -210,16 +199,16 @@ def test_schedules_count_iterations_whatever_the_number_of_pictures(
     """An epoch of all pictures was 50 of shapes: rates never fell, ramps never ended (defect 15)."""
     steps: list[int] = []
     rates: list[float] = []
-    inner = endtoend.weighted_losses
+    inner, of_step = endtoend.weighted_losses, training.learning_rate
     monkeypatch.setattr(
         endtoend,
         "weighted_losses",
         lambda out, batch, plan, step: steps.append(step) or inner(out, batch, plan, step),
     )
-    monkeypatch.setattr(fitting, "set_learning_rate", lambda optimizer, factor: rates.append(factor))
+    monkeypatch.setattr(training, "learning_rate", lambda *turn: rates.append(of_step(*turn)) or rates[-1])
     _train((boxes(0, 8), NOTHING), iterations=12, schedule="halving", decay_every=4)
     assert steps == list(range(12))
-    assert rates == [1.0] * 4 + [0.5] * 4 + [0.25] * 4
+    assert rates[:: len(rates) // 12] == [1.0] * 4 + [0.5] * 4 + [0.25] * 4
 
 
 def test_the_best_weights_are_kept_and_patience_ends_the_run(
@@ -253,14 +242,6 @@ def test_without_patience_the_last_weights_count(
     assert all(torch.equal(value, seen[-1][name]) for name, value in model.state_dict().items())
 
 
-def _interrupt(stop: int) -> Callable[..., None]:
-    def progress(done: int, *_: object, **__: object) -> None:
-        if done >= stop:
-            raise KeyboardInterrupt
-
-    return progress
-
-
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_an_interrupted_run_gives_the_same_weights(
     boxes: Callable[[int, int], Scenes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapped: bool
@@ -279,7 +260,7 @@ def test_an_interrupted_run_gives_the_same_weights(
         )
     for stop in (20, 40):
         with pytest.raises(KeyboardInterrupt):
-            _train(data, tmp_path, **looks, progress=_interrupt(stop))
+            _train(data, tmp_path, **looks, progress=interrupt(stop))
         kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
         assert not any(name.startswith("module.") for name in kept["module"])
     resumed, again = _train(data, tmp_path, **looks)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from t3d.errors import StoreError
-from t3d.models import network
+from t3d.models import encoder, network
 from t3d.models.decoder import Decoder, DecoderConfig, build_decoder
 from t3d.models.encoder import (
     Encoder,
@@ -56,7 +56,7 @@ def test_a_loaded_network_gives_the_same_values(folder: Path, parts: tuple[Decod
     with torch.no_grad():
         expected = decoder.sdf(at, torch.from_numpy(code)).numpy()
         template = decoder.template.values(at).numpy()
-        steps = [step.numpy() for step in decoder.warp_steps(at, torch.from_numpy(code))]
+        steps = [step[0].numpy() for step in decoder.warp.stages(at[None], torch.from_numpy(code)[None])]
     np.testing.assert_allclose(loaded.sdf(points, code), expected, atol=1e-6)
     np.testing.assert_allclose(loaded.template_sdf(points), template, atol=1e-6)
     np.testing.assert_allclose(loaded.warp(points, code), steps[-1], atol=1e-6)
@@ -96,7 +96,9 @@ def test_parts_of_a_batch_give_what_the_whole_gives(folder: Path, monkeypatch: p
     loaded = network.load(folder)
     whole = loaded.sdf(_points(), np.zeros(5))
     images = np.random.default_rng(2).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    np.testing.assert_allclose(loaded.encode(images, batch=2), loaded.encode(images), atol=1e-6)
+    codes = loaded.encode(images)
+    monkeypatch.setattr(encoder, "AT_ONCE", 2)
+    np.testing.assert_allclose(loaded.encode(images), codes, atol=1e-6)
     monkeypatch.setattr(network, "GATES_AT_ONCE", 7 * 4 * 16)
     np.testing.assert_allclose(loaded.sdf(_points(), np.zeros(5)), whole, atol=1e-6)
 
@@ -109,8 +111,8 @@ def test_read_only_arrays_are_welcome(folder: Path) -> None:
 
 def test_inference_leaves_no_graph(folder: Path) -> None:
     loaded = network.load(folder)
-    assert not any(p.requires_grad for p in loaded._decoder.parameters())
-    assert not loaded._encoder.training
+    assert not any(p.requires_grad for p in loaded.decoder.parameters())
+    assert not loaded.encoder.training
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "misshapen"])

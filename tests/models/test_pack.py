@@ -99,10 +99,12 @@ def test_batches_are_those_of_the_folders(data: Data, packed: Path) -> None:
 
 
 @pytest.mark.parametrize("levels", [LEVELS, ("easy",), ("hard",), ("hard", "easy")])
-def test_views_are_those_of_the_folders(data: Data, packed: Path, levels: tuple[str, ...]) -> None:
+def test_views_are_those_of_the_folders(
+    data: Data, packed: Path, tmp_path: Path, levels: tuple[str, ...]
+) -> None:
     folders = _of(data[1], "train")
-    ours = load_views(dict.fromkeys(folders, packed), levels, SIDE, None)
-    theirs = load_views(folders, levels, SIDE, None)
+    ours = load_views(dict.fromkeys(folders, packed), levels, SIDE, tmp_path / "ours")
+    theirs = load_views(folders, levels, SIDE, tmp_path / "theirs")
     assert ours.ids == theirs.ids == ("a", "b")
     assert len(ours) == 2 * 3 * len(levels)
     for name in ("images", "masks", "shapes"):
@@ -128,7 +130,7 @@ def test_views_are_made_small_as_the_encoder_sees_them(data: Data, tmp_path: Pat
     with pytest.raises(DataError, match="has no easy views, only hard"):
         open_pack(small).views(["t"], ["easy"])
     with pytest.raises(DataError, match="4 pixels a side, the network takes 8; export it again"):
-        load_views({"t": small}, ("hard",), 8, None)
+        load_views({"t": small}, ("hard",), 8, tmp_path / "kept")
 
 
 def test_fewer_views_are_evenly_spread_and_keep_their_cameras(data: Data, tmp_path: Path) -> None:

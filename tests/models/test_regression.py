@@ -1,13 +1,12 @@
 """Phase 2: the encoder learns codes from views, keeps its best weights, and can be interrupted."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from t3d.models.encoder import Encoder, EncoderConfig, build_encoder, resnet_settings
+from t3d.models.encoder import Encoder, build_encoder, encoder_config
 from t3d.models.regression import (
     RegressionPlan,
     Targets,
@@ -17,12 +16,12 @@ from t3d.models.regression import (
     validation_loss,
 )
 from t3d.models.views import Views
-
-CONFIG = EncoderConfig(settings=resnet_settings((8, 16), (1, 1)), input_size=16)
+from tests.models.watchers import interrupt, nobody
 
 
 def _plan(**changed: object) -> RegressionPlan:
     settings: dict[str, object] = {
+        "widths": (8, 16), "depths": (1, 1), "input_size": 16,
         "iterations": 40, "batch": 8, "lr": 3e-3, "weight_decay": 0.0, "schedule": "cosine", "decay_every": 0,
         "jitter": 0.1, "hue": 0.0, "gray": 0.0, "shift": 0.0, "zoom": 0.0,
         "pretrained": "none", "validate_every": 10, "patience": 0,
@@ -30,6 +29,9 @@ def _plan(**changed: object) -> RegressionPlan:
         "gpu": False, "precision": "no",
     }  # fmt: skip
     return RegressionPlan(**(settings | changed))  # type: ignore[arg-type]
+
+
+CONFIG = encoder_config(_plan())
 
 
 def _squares(seed: int, shapes: int = 6, per_shape: int = 4) -> Targets:
@@ -52,27 +54,13 @@ NO_VIEWS = Targets(
 )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def _nothing(*_: object, **__: object) -> None:
-    pass
-
-
 def _state(encoder: Encoder) -> dict[str, torch.Tensor]:
     return dict(encoder.state_dict())
 
 
 def test_it_beats_the_mean_code_on_shapes_it_has_not_seen() -> None:
     train, val = _squares(0, shapes=40), _squares(1)
-    encoder, rows = train_encoder(
-        (train, val), CONFIG, _plan(iterations=150, batch=32, patience=99), 0, None, _nothing
-    )
+    encoder, rows = train_encoder((train, val), _plan(iterations=150, batch=32, patience=99), 0, None, nobody)
     assert min(row["val"] for row in rows) < 0.6 * mean_code_loss(train, val)
     assert validation_loss(encoder, val, 8) == pytest.approx(min(row["val"] for row in rows), rel=1e-4)
 
@@ -92,10 +80,10 @@ def test_mean_code_loss() -> None:
 
 def test_training_updates_batch_norm_and_validation_does_not() -> None:
     train = _squares(0)
-    encoder, _ = train_encoder((train, NO_VIEWS), CONFIG, _plan(iterations=10), 0, None, _nothing)
+    encoder, _ = train_encoder((train, NO_VIEWS), _plan(iterations=10), 0, None, nobody)
     counted = {int(v) for k, v in _state(encoder).items() if k.endswith("num_batches_tracked")}
     assert counted == {10}
-    encoder, _ = train_encoder((train, _squares(1)), CONFIG, _plan(iterations=10), 0, None, _nothing)
+    encoder, _ = train_encoder((train, _squares(1)), _plan(iterations=10), 0, None, nobody)
     counted = {int(v) for k, v in _state(encoder).items() if k.endswith("num_batches_tracked")}
     assert counted == {10}
 
@@ -110,28 +98,20 @@ def test_the_best_weights_are_kept_and_patience_ends_the_run(monkeypatch: pytest
 
     monkeypatch.setattr("t3d.models.regression.validation_loss", fake)
     plan = _plan(iterations=60, patience=3)
-    encoder, rows = train_encoder((_squares(0), _squares(1)), CONFIG, plan, 0, None, _nothing)
+    encoder, rows = train_encoder((_squares(0), _squares(1)), plan, 0, None, nobody)
     assert [row["val"] for row in rows] == [5.0, 3.0, 4.0, 4.5, 6.0]
     assert all(torch.equal(value, seen[1][name]) for name, value in _state(encoder).items())
-
-
-def _interrupt(stop: int) -> Callable[..., None]:
-    def progress(done: int, *_: object, **__: object) -> None:
-        if done >= stop:
-            raise KeyboardInterrupt
-
-    return progress
 
 
 def test_an_interrupted_run_gives_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The best weights so far survive too."""
     monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
     data, plan = (_squares(0), _squares(1)), _plan(hue=0.2, shift=0.1)
-    whole, rows = train_encoder(data, CONFIG, plan, 0, None, _nothing)
+    whole, rows = train_encoder(data, plan, 0, None, nobody)
     for stop in (20, 40):
         with pytest.raises(KeyboardInterrupt):
-            train_encoder(data, CONFIG, plan, 0, tmp_path, _interrupt(stop))
-    resumed, again = train_encoder(data, CONFIG, plan, 0, tmp_path, _nothing)
+            train_encoder(data, plan, 0, tmp_path, interrupt(stop))
+    resumed, again = train_encoder(data, plan, 0, tmp_path, nobody)
     assert [row["loss"] for row in again] == [row["loss"] for row in rows]
     assert [row["val"] for row in again] == [row["val"] for row in rows]
     assert all(torch.equal(value, _state(whole)[name]) for name, value in _state(resumed).items())
@@ -158,7 +138,7 @@ def test_what_learns_is_what_was_said(freeze: bool, norms: str) -> None:
     """Frozen weights and batch norms are two explicit things (defect 14)."""
     plan = _plan(iterations=5, freeze=freeze, norms=norms)
     before = build_encoder(CONFIG, 2, "none", 0).state_dict()
-    after, _ = train_encoder((_squares(0), NO_VIEWS), CONFIG, plan, 0, None, _nothing)
+    after, _ = train_encoder((_squares(0), NO_VIEWS), plan, 0, None, nobody)
     moved = {name for name, value in _state(after).items() if not torch.equal(value, before[name])}
     running = {name for name in before if "running" in name or "tracked" in name}
     weights = {name for name in before if name.startswith("backbone")} - running

@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 
 from t3d.models import watching
+from t3d.models.plans import DevicePlan
 from t3d.models.training import Run
 from t3d.models.watching import BOARD, SIDE, slices
 
@@ -29,11 +30,12 @@ def test_slices_show_the_three_planes_of_every_shape():
     assert (picture == 0).all(2).any(), "the surface is a line"
 
 
-def test_a_checkpoint_comes_with_curves_and_slices(tmp_path):
+def test_a_checkpoint_comes_with_curves_and_slices(tmp_path, monkeypatch):
+    monkeypatch.setattr("t3d.models.training.SAVE_SECONDS", 0.0)
     module = torch.nn.Linear(1, 1)
     optimizer = torch.optim.Adam([{"params": module.parameters(), "lr": 0.1, "base": 0.1}])
     shown = lambda: (Ball(), torch.tensor([[0.5, 0.0]]))  # noqa: E731
-    run = Run(module, optimizer, tmp_path, save_seconds=0.0, shown=shown)
+    run = Run(module, optimizer, DevicePlan(), tmp_path, shown)
     run.go(4, lambda step: {"loss": torch.tensor(2.0)}, lambda row: False, lambda *_, **__: None, 2)
     lines = (tmp_path / "curves.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["step", "2", "4"]

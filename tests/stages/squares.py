@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.models.watchers import nobody
+
 
 def write_squares(folder: Path, side: int, corners: Iterable[tuple[int, int]]) -> Path:
     """Easy views of 32 pixels: a dark square of `side` in each, top and left as shares of what is free."""
@@ -31,15 +33,5 @@ def train(stage: Callable[..., Any], read: tuple[Any, ...], root: Path, params: 
     out, scratch = root / "out", root / "scratch"
     for folder in (out, scratch):
         folder.mkdir(parents=True, exist_ok=True)
-    rest = {"progress": lambda *_, **__: None, "train_seed": 0, "threads": 1, **handed}
+    rest = {"progress": nobody, "train_seed": 0, "threads": 1, **handed}
     return dict(stage(*read, out=out, scratch=scratch, params=params, **rest))
-
-
-def kill(at: int) -> Callable[..., None]:
-    """A `progress` by which a training is interrupted at an iteration."""
-
-    def progress(done: int, *_: object, **__: object) -> None:
-        if done == at:
-            raise KeyboardInterrupt
-
-    return progress

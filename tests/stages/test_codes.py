@@ -12,7 +12,8 @@ import pytest
 from t3d.datasets.formats import write_samples
 from t3d.models.network import load_codes
 from t3d.stages.codes import Params, codes
-from tests.stages.squares import kill, train
+from tests.models.watchers import interrupt
+from tests.stages.squares import train
 
 TINY = replace(
     Params(),
@@ -95,7 +96,7 @@ def test_a_killed_stage_goes_on_and_gives_the_same(
 
     _make(data, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        _make(data, tmp_path / "killed", progress=kill(100))
+        _make(data, tmp_path / "killed", progress=interrupt(100))
     _make(data, tmp_path / "killed")
     names = ("decoder.safetensors", "config.json", "codes.npz")
     for one, other in (

@@ -16,7 +16,8 @@ from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_backbone, resnet_settings
 from t3d.models.network import load, save_codes, save_encoder
 from t3d.stages.network_s2 import Params, network_s2
-from tests.stages.squares import kill, train, write_squares
+from tests.models.watchers import interrupt
+from tests.stages.squares import train, write_squares
 
 TINY = replace(
     Params(), code=4, hidden=16, steps=4, width=16, depth=2, dropout=0.0, clamp=0.3, ramp=10, iterations=60,
@@ -55,12 +56,22 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Folders, Fold
     return root / "pretrain", made, made
 
 
+@pytest.fixture(scope="module")
+def trained(
+    given: tuple[Path, Folders, Folders], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """The folder of a network, and its facts."""
+    root = tmp_path_factory.mktemp("trained")
+    facts = _make(given, root, iterations=150, validate_every=50)
+    return root / "out", facts
+
+
 def test_it_makes_a_network_where_everybody_looks_for_one(
-    given: tuple[Path, Folders, Folders], tmp_path: Path
+    given: tuple[Path, Folders, Folders], trained: tuple[Path, dict[str, Any]]
 ) -> None:
     """In the same format as solution 1's; an earlier project saved the encoder elsewhere (defect 36)."""
-    facts = _make(given, tmp_path, iterations=150, validate_every=50)
-    network = load(tmp_path / "out")
+    folder, facts = trained
+    network = load(folder)
     assert network.variant == "s2-byol"
     assert network.mean_code.shape == (4,)
     assert facts["tensors_new"] == ["to_code.bias", "to_code.weight"]
@@ -70,10 +81,10 @@ def test_it_makes_a_network_where_everybody_looks_for_one(
     small, large = network.encode(np.stack(images))
     inside = [float(network.sdf(np.array([[0.5, 0.0, 0.0]]), code)[0]) for code in (small, large)]
     assert inside[0] > 0 > inside[1], "11/32 < 0.5 < 23/32"
-    with (tmp_path / "out" / "curves.csv").open() as file:
+    with (folder / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert min(float(row["val"]) for row in rows) == pytest.approx(facts["validation"])
-    assert (tmp_path / "out" / "curves-pretrain.csv").read_bytes() == (given[0] / "curves.csv").read_bytes()
+    assert (folder / "curves-pretrain.csv").read_bytes() == (given[0] / "curves.csv").read_bytes()
 
 
 def test_it_starts_from_the_pre_trained_weights(given: tuple[Path, Folders, Folders], tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_a_killed_stage_goes_on_and_gives_the_same(
 
     _make(given, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(network_s2, given, tmp_path / "killed", TINY, variant="s2-byol", progress=kill(40))
+        train(network_s2, given, tmp_path / "killed", TINY, variant="s2-byol", progress=interrupt(40))
     _make(given, tmp_path / "killed")
     for name in ("model.safetensors", "config.json"):
         assert (tmp_path / "whole/out" / name).read_bytes() == (tmp_path / "killed/out" / name).read_bytes()
@@ -115,9 +126,11 @@ def test_without_validation_shapes_the_last_weights_count(
 GOLDEN_VALIDATION = 0.156075
 
 
-def test_it_goes_on_from_a_trained_network(given: tuple[Path, Folders, Folders], tmp_path: Path) -> None:
-    first = _make(given, tmp_path / "first", iterations=150, validate_every=50)
-    files = tuple(tmp_path / "first/out" / name for name in ("model.safetensors", "config.json"))
+def test_it_goes_on_from_a_trained_network(
+    given: tuple[Path, Folders, Folders], trained: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, first = trained
+    files = tuple(folder / name for name in ("model.safetensors", "config.json"))
     found = _make(given, tmp_path / "on", iterations=2, validate_every=1, start=files, lr_encoder=0.0)
     anew = _make(given, tmp_path / "anew", iterations=2, validate_every=1)
     assert found["tensors_new"] == []
