@@ -16,10 +16,9 @@ from t3d.datasets.appearance import load_appearance
 from t3d.datasets.meshes import FORMATS
 from t3d.errors import DataError
 from t3d.geometry import rasterize, raycast
-from t3d.geometry.cameras import Camera, centred, look_at
-from t3d.geometry.image import Image
-from t3d.geometry.mesh import Mesh, concatenate
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.cameras import Camera, Image, centred, look_at
+from t3d.geometry.mesh import concatenate
+from t3d.geometry.normalize import normalize
 from t3d.geometry.parts import Part
 
 
@@ -43,8 +42,7 @@ def main() -> None:
 
 def in_unit_frame(parts: list[Part]) -> list[Part]:
     """The parts, box-centred, with the farthest vertex at radius 1/1.03."""
-    whole = concatenate([Mesh(np.asarray(part.vertices), np.asarray(part.faces)) for part in parts])
-    transform = unit_sphere(whole.vertices, whole.faces)
+    transform = normalize(concatenate(parts).vertices)
     return [replace(part, vertices=transform.apply(part.vertices)) for part in parts]
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from t3d.datasets.formats import read_json, write_json
 from t3d.errors import DataError
-from t3d.geometry.cameras import Camera, resized, w2c_opencv
-from t3d.geometry.image import Maps
+from t3d.geometry.cameras import Camera, Maps, resized, w2c_opencv
 from t3d.geometry.mesh import Array
 from t3d.geometry.normalize import Transform
 from t3d.geometry.recipe import View

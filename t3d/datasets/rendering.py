@@ -14,8 +14,7 @@ from t3d.datasets.formats import read_stretch, read_transform
 from t3d.datasets.images import Pixels, write_png
 from t3d.errors import DataError
 from t3d.geometry import recipe
-from t3d.geometry.cameras import extreme_points
-from t3d.geometry.image import Image
+from t3d.geometry.cameras import Image, extreme_points
 from t3d.geometry.mesh import Mesh, bounds
 from t3d.geometry.parts import Part, plain, stretched
 from t3d.geometry.recipe import Level

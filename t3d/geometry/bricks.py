@@ -67,9 +67,8 @@ class Bricks:
 def _joined(axes: Indices, base: int) -> Indices:
     """(N, K^3): one number for each combination of coordinates (3, N, K) below `base`."""
     x, y, z = axes
-    return ((x[:, :, None, None] * base + y[:, None, :, None]) * base + z[:, None, None, :]).reshape(
-        len(x), -1
-    )
+    joined = (x[:, :, None, None] * base + y[:, None, :, None]) * base + z[:, None, None, :]
+    return joined.reshape(len(x), -1)
 
 
 def of_parts(function: Callable[[Array, Array], Array], known: Array) -> Array:

@@ -1,4 +1,7 @@
-"""Pinhole cameras: OpenGL camera-to-world matrices, square pixels, pixel centres at half integers."""
+"""Pinhole cameras: OpenGL camera-to-world matrices, square pixels, pixel centres at half integers.
+
+And what a renderer makes of one: a picture on white, and what stands behind every pixel.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -30,23 +33,47 @@ class Camera:
         return self.c2w[:3, 3]
 
 
+@dataclass(frozen=True)
+class Image:
+    """A picture on white. rgb: (H, W, 3) sRGB bytes. mask: (H, W) bytes, the coverage of each pixel.
+
+    rgb = mask / 255 * own colour + (1 - mask / 255) * 255, on sRGB codes, so the background can be replaced.
+    """
+
+    rgb: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What the ray through the middle of each pixel meets first; nothing is mixed between neighbours.
+
+    depth: (H, W) float32 along the camera's axis, in lengths of the camera's world; infinite where there is
+    nothing. normals: (H, W, 3) float32 unit vectors in camera axes (OpenGL: +X right, +Y up, +Z towards the
+    viewer), turned to the side that is seen; zero where there is nothing. albedo: (H, W, 3) sRGB bytes
+    without any light, white where there is nothing.
+    """
+
+    depth: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    albedo: NDArray[np.uint8]
+
+
 def centred(c2w: NDArray[np.float64], fl: float, size: int) -> Camera:
     """A camera with a square picture of `size` pixels and the principal point in its middle."""
     return Camera(c2w, fl, size / 2, size / 2, size, size)
 
 
-def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 1.0, 0.0)) -> NDArray[np.float64]:
-    """Camera-to-world matrix (4, 4) of a camera at `eye` that sees `target` in the middle, without roll.
+def look_at(eye: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
+    """Camera-to-world matrix (4, 4) of a camera at `eye` that sees `target` in the middle, +y upwards.
 
-    Raises DataError where the view direction is zero or along `up`.
+    Raises DataError where the view direction is zero or along y.
     """
     eye = np.asarray(eye, dtype=np.float64)
     back = eye - np.asarray(target, dtype=np.float64)
-    right = np.cross(np.asarray(up, dtype=np.float64), back)
+    right = np.cross((0.0, 1.0, 0.0), back)
     if not np.linalg.norm(right) > 1e-9 * np.linalg.norm(back):
-        raise DataError(
-            f"camera at {eye.tolist()} looks along its own up direction: tilt it or choose another up"
-        )
+        raise DataError(f"camera at {eye.tolist()} looks along its own up direction, y: tilt it")
     back = back / np.linalg.norm(back)
     right = right / np.linalg.norm(right)
     c2w = np.eye(4)
@@ -66,22 +93,14 @@ def project(points: ArrayLike, camera: Camera) -> NDArray[np.float64]:
     """Pixel coordinates (N, 2) of world points (N, 3): x to the right, y down; NaN behind the camera."""
     local = (np.asarray(points, dtype=np.float64) - camera.eye) @ camera.c2w[:3, :3]
     depth = np.where(local[:, 2] < 0, -local[:, 2], np.nan)
-    return np.stack(
-        [camera.cx + camera.fl * local[:, 0] / depth, camera.cy - camera.fl * local[:, 1] / depth], axis=1
-    )
+    return camera.fl * local[:, :2] / depth[:, None] * (1, -1) + (camera.cx, camera.cy)
 
 
 def resized(camera: Camera, size: int) -> Camera:
     """The same view with `size` pixels across; the height follows."""
     factor = size / camera.width
-    return Camera(
-        camera.c2w,
-        camera.fl * factor,
-        camera.cx * factor,
-        camera.cy * factor,
-        size,
-        round(camera.height * factor),
-    )
+    fl, cx, cy = (factor * one for one in (camera.fl, camera.cx, camera.cy))
+    return Camera(camera.c2w, fl, cx, cy, size, round(camera.height * factor))
 
 
 def scaled(camera: Camera, factor: float, shift: ArrayLike = (0.0, 0.0, 0.0)) -> Camera:

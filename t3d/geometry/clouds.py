@@ -12,7 +12,7 @@ from t3d.geometry.inspection import prepare
 from t3d.geometry.mesh import Array, Flags, Mesh
 from t3d.geometry.metrics import tree
 from t3d.geometry.normalize import Transform
-from t3d.geometry.surface import visible_points, whole_points
+from t3d.geometry.sampling import visible_points, whole_points
 
 VIEWS = 100
 """Directions from which DeepSDF looks for the visible surface (`src/SampleVisibleMeshSurface.cpp`)."""
@@ -36,21 +36,15 @@ class Cloud:
         """The cloud in another frame; shift and uniform scale leave normals as they are."""
         return Cloud(transform.apply(self.points), self.normals)
 
-    def picked(self, picks: Any) -> "Cloud":
-        """Some of the points, by index or slice, with their normals."""
-        return Cloud(self.points[picks], None if self.normals is None else self.normals[picks])
-
 
 Shape: TypeAlias = Mesh | Cloud
 
 
+@dataclass(frozen=True, eq=False)
 class Body:
-    """A shape, and what is worked out of it at most once."""
+    """A shape, and what is worked out of it at most once, in one thread."""
 
-    def __init__(self, shape: Shape, threads: int = 1) -> None:
-        """threads: how many ray casting may use; results do not depend on it."""
-        self.shape = shape
-        self.threads = threads
+    shape: Shape
 
     @cached_property
     def points(self) -> Array:
@@ -69,12 +63,12 @@ class Body:
         """The mesh in its unit frame, oriented, and the transform there; DataError for a cloud."""
         if isinstance(self.shape, Cloud):
             raise DataError("a cloud of points has no inside; give a mesh")
-        return prepare(self.shape, np.random.default_rng(0), self.threads)[:2]
+        return prepare(self.shape, np.random.default_rng(0), 1)[:2]
 
     @cached_property
     def solid(self) -> Solid:
         """What the prepared mesh encloses."""
-        return Solid(self.prepared[0], self.threads)
+        return Solid(self.prepared[0], 1)
 
     def inside(self, points: Array) -> Flags:
         """(N,) which points (N, 3) of the shape's own frame are inside; none beyond its box is."""
@@ -105,10 +99,11 @@ class Draw:
         if self.how == "vertices":
             return Cloud(body.points[rng.integers(len(body.points), size=self.count)])
         if isinstance(body.shape, Cloud):
-            size = len(body.shape.points)
-            return body.shape.picked(rng.permutation(size)[: self.count]) if size > self.count else body.shape
+            cloud, size = body.shape, len(body.shape.points)
+            picks = rng.permutation(size)[: self.count] if size > self.count else np.arange(size)
+            return Cloud(cloud.points[picks], None if cloud.normals is None else cloud.normals[picks])
         if self.how == "visible":
             mesh, transform = body.prepared
-            points, normals = visible_points(mesh, self.count, VIEWS, rng, body.threads)
+            points, normals = visible_points(mesh, self.count, VIEWS, rng, 1)
             return Cloud(transform.invert(points), normals)
         return Cloud(*whole_points(body.shape, self.count, rng))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from t3d.geometry.mesh import Array, Indices
-from t3d.geometry.metrics import nearest
+from t3d.geometry.metrics import intersection_over_union, nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,7 @@ def overlap(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> f
 
     1 where neither has an inside.
     """
-    either = np.count_nonzero((one < 0) | (other < 0))
-    return float(np.count_nonzero((one < 0) & (other < 0)) / either) if either else 1.0
+    return intersection_over_union(one < 0, other < 0)
 
 
 def lattice(resolution: int) -> npt.NDArray[np.float32]:

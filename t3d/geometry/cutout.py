@@ -25,9 +25,8 @@ def plain_background(rgb: Bytes) -> Bytes | None:
     object may touch the border. Inner pixels of the background's colour are background too, as between
     the legs of a chair.
     """
-    y, x = np.meshgrid(
-        *(np.linspace(-1, 1, count, dtype=np.float32) for count in rgb.shape[:2]), indexing="ij"
-    )
+    axes = (np.linspace(-1, 1, count, dtype=np.float32) for count in rgb.shape[:2])
+    y, x = np.meshgrid(*axes, indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     border, rim = np.ones(x.shape, dtype=bool), max(1, min(x.shape) // 50)
     border[rim:-rim, rim:-rim] = False
@@ -63,11 +62,8 @@ def placement(masks: Bytes) -> NDArray[np.float64]:
 
     (3,): longer side of the object's box, and x and y of its middle from the picture's, in picture sides.
     """
-    boxes = (
-        np.array([_box(mask) for mask in masks if mask.max() > 127] or [(0, 0, *masks.shape[1:])])
-        / masks.shape[1]
-    )
-    low, high = boxes[:, :2], boxes[:, 2:]
+    boxes = [_box(mask) for mask in masks if mask.max() > 127] or [(0, 0, *masks.shape[1:])]
+    low, high = np.split(np.array(boxes) / masks.shape[1], 2, axis=1)
     return np.median(np.column_stack([(high - low).max(axis=1), (low + high - 1) / 2]), axis=0)
 
 

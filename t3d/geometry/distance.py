@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from t3d.geometry.mesh import Array, Flags, Indices, Mesh, corners, face_areas
+from t3d.geometry.mesh import Array, Flags, Indices, Mesh, adjacency, components, corners, face_areas
 
 Points = npt.NDArray[np.float32]
 Reals = npt.NDArray[np.float32] | Array
@@ -120,14 +120,11 @@ class Solid:
 
     @cached_property
     def _capped(self) -> Any:
-        from scipy.sparse import csr_array
-        from scipy.sparse.csgraph import connected_components
-
-        vertices, faces, ends = self.mesh.vertices, self.mesh.faces, open_edges(self.mesh)
+        vertices, faces, joined = self.mesh.vertices, self.mesh.faces, adjacency(self.mesh)
+        ends = joined.edges[joined.counts == 1]
         if len(ends) == 0:
             return self._rays
-        joined = csr_array((np.ones(len(ends)), tuple(ends.T)), shape=(len(vertices),) * 2)
-        _, hole = np.unique(connected_components(joined, directed=False)[1][ends[:, 0]], return_inverse=True)
+        _, hole = np.unique(components(len(vertices), ends)[ends[:, 0]], return_inverse=True)
         middles = np.zeros((hole.max() + 1, 3))
         np.add.at(middles, hole, vertices[ends].mean(axis=1) / np.bincount(hole)[hole, None])
         fans = np.column_stack([ends, len(vertices) + hole])
@@ -194,14 +191,6 @@ def _spokesmen(points: Reals, distance: Reals, size: float) -> tuple[Indices, In
     owner = np.zeros(len(points), dtype=np.int64)
     owner[order] = np.cumsum(first) - 1
     return order[first], owner
-
-
-def open_edges(mesh: Mesh) -> Indices:
-    """(E, 2) vertices of the edges of one face only."""
-    ends = np.sort(np.stack([mesh.faces, np.roll(mesh.faces, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
-    keys = ends[:, 0] * len(mesh.vertices) + ends[:, 1]
-    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
-    return ends[first[counts == 1]]
 
 
 def _tensor(values: npt.NDArray[Any], kind: Any = np.float32) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from t3d.geometry import metrics
 from t3d.geometry.clouds import Body, Cloud, Draw
@@ -11,6 +12,9 @@ from t3d.geometry.frames import into
 from t3d.geometry.mesh import Array, Indices
 from t3d.geometry.normalize import Transform
 from t3d.geometry.protocols import Metric, Protocol
+
+Values = dict[str, float | None]
+"""By `Metric.name`."""
 
 IOU_POINTS = 100_000
 """Points of a volumetric IoU (Occupancy Networks `scripts/sample_mesh.py:183-190`)."""
@@ -36,11 +40,7 @@ class Truth:
 
 
 def truth(
-    protocol: Protocol,
-    body: Body,
-    rng: np.random.Generator,
-    points: Body | None = None,
-    remeshed: Body | None = None,
+    protocol: Protocol, body: Body, rng: Generator, points: Body | None = None, remeshed: Body | None = None
 ) -> Truth:
     """Prepare a ground truth, a mesh or a cloud, which fixes the frame.
 
@@ -60,9 +60,7 @@ def truth(
     return Truth(source, transform, cloud.moved(transform), body.box.mean(axis=0), draw)
 
 
-def evaluate(
-    protocol: Protocol, true: Truth, prediction: Body, rng: np.random.Generator
-) -> dict[str, float | None]:
+def evaluate(protocol: Protocol, true: Truth, prediction: Body, rng: Generator) -> Values:
     """All metrics of a prediction in the ground truth's own frame, raw, by `Metric.name`.
 
     None: it cannot be known of this pair (the IoU of a cloud, normals of points without any).
@@ -78,90 +76,59 @@ def evaluate(
     return values
 
 
-def failed(protocol: Protocol, true: Truth, rng: np.random.Generator) -> dict[str, float | None]:
+def failed(protocol: Protocol, true: Truth, rng: Generator) -> Values:
     """What a prediction that is not there counts as; see `protocols.FAILURES`."""
     centre = Cloud(true.centre[None]).moved(true.transform)
     values = _compare(protocol, true.cloud, centre, rng)
     return values | {metric.name: 0.0 for metric in protocol.metrics if metric.higher_is_better}
 
 
-def floor(protocol: Protocol, true: Truth, rng: np.random.Generator) -> dict[str, float]:
+def floor(protocol: Protocol, true: Truth, rng: Generator) -> dict[str, float]:
     """What a perfect prediction scores on average: the truth's surface, drawn twice.
 
     Of points that were given, random halves stand for two draws (`metrics.sampling_floor`), Chamfer only.
     """
     if true.draw is not None:
         again = true.draw(true.body, rng).moved(true.transform)
-        known = _compare(protocol, true.cloud, again, rng)
-        return {name: value for name, value in known.items() if value is not None}
-    return {
-        metric.name: metrics.sampling_floor(true.cloud.points, rng, metric.power)
-        * (0.5 if metric.half else 1.0)
-        for metric in protocol.metrics
-        if metric.kind == "chamfer" and len(true.cloud.points) > 1
-    }
+        values = _compare(protocol, true.cloud, again, rng)
+        return {name: value for name, value in values.items() if value is not None}
+    points = true.cloud.points
+    known = [one for one in protocol.metrics if one.kind == "chamfer" and len(points) > 1]
+    return {one.name: metrics.sampling_floor(points, rng, one.power, one.half) for one in known}
 
 
-@dataclass(frozen=True, eq=False)
-class _Between:
-    """Two clouds of one frame, and from each point of one the nearest of the other."""
-
-    true: Cloud
-    drawn: Cloud
-    there: Array
-    target: Indices
-    back: Array
-    origin: Indices
-    rng: np.random.Generator
-
-
-def _normals(_: Metric, between: _Between) -> float | None:
-    ours, theirs = between.drawn.normals, between.true.normals
-    if ours is None or theirs is None:
-        return None
-    there = metrics.normal_consistency(ours, theirs[between.target])
-    return 0.5 * (there + metrics.normal_consistency(theirs, ours[between.origin]))
-
-
-def _emd(_: Metric, between: _Between) -> float:
-    few = []
-    for cloud in (between.drawn.points, between.true.points):
-        size = len(cloud)
-        few.append(cloud[between.rng.choice(size, EMD_POINTS, replace=size < EMD_POINTS)])
-    return metrics.earth_mover(*few)
-
-
-def _f(metric: Metric, between: _Between) -> float:
-    precision, recall = (float((far < metric.at).mean()) for far in (between.there, between.back))
-    return metrics.f_score(precision, recall)
-
-
-KINDS: dict[str, Callable[[Metric, _Between], float | None]] = {
-    "chamfer": lambda metric, two: metrics.chamfer(two.there, two.back, metric.power, metric.half),
-    "accuracy": lambda metric, two: float((two.there**metric.power).mean()),
-    "completeness": lambda metric, two: float((two.back**metric.power).mean()),
-    "precision": lambda metric, two: float((two.there < metric.at).mean()),
-    "recall": lambda metric, two: float((two.back < metric.at).mean()),
-    "f": _f,
-    "normals": _normals,
-    "hausdorff": lambda _, two: metrics.hausdorff(two.there, two.back),
-    "emd": _emd,
-    "surface": lambda metric, two: metrics.chamfer(two.there, two.back, metric.power, metric.half),
-}
-"""Metrics by kind, but for `iou`; `evaluate` takes the distances of `surface` to triangles."""
-
-
-def _compare(
-    protocol: Protocol, true: Cloud, drawn: Cloud, rng: np.random.Generator
-) -> dict[str, float | None]:
+def _compare(protocol: Protocol, true: Cloud, drawn: Cloud, rng: Generator) -> Values:
     there, target = metrics.nearest(drawn.tree, true.tree)
     back, origin = metrics.nearest(true.tree, drawn.tree)
-    between = _Between(true, drawn, there, target, back, origin, rng)
-    kinds = [metric for metric in protocol.metrics if metric.kind in KINDS]
-    return {metric.name: KINDS[metric.kind](metric, between) for metric in kinds}
+    kinds: dict[str, Callable[[Metric], float | None]] = {
+        "chamfer": lambda one: metrics.chamfer(there, back, one.power, one.half),
+        "accuracy": lambda _: float(there.mean()),
+        "completeness": lambda _: float(back.mean()),
+        "precision": lambda one: float((there < one.at).mean()),
+        "recall": lambda one: float((back < one.at).mean()),
+        "f": lambda one: metrics.f_score(float((there < one.at).mean()), float((back < one.at).mean())),
+        "normals": lambda _: _normals(drawn, true, target, origin),
+        "hausdorff": lambda _: metrics.hausdorff(there, back),
+        "emd": lambda _: metrics.earth_mover(_few(drawn, rng), _few(true, rng)),
+        "surface": lambda one: metrics.chamfer(there, back, one.power, one.half),
+    }
+    return {one.name: kinds[one.kind](one) for one in protocol.metrics if one.kind != "iou"}
 
 
-def _iou(metric: Metric, true: Truth, prediction: Body, rng: np.random.Generator) -> float:
+def _normals(one: Cloud, other: Cloud, target: Indices, origin: Indices) -> float | None:
+    """Both ways: target is the nearest in the other cloud of each point, origin that in this one."""
+    if one.normals is None or other.normals is None:
+        return None
+    there = metrics.normal_consistency(one.normals, other.normals[target])
+    return 0.5 * (there + metrics.normal_consistency(other.normals, one.normals[origin]))
+
+
+def _few(cloud: Cloud, rng: Generator) -> Array:
+    size = len(cloud.points)
+    return cloud.points[rng.choice(size, EMD_POINTS, replace=size < EMD_POINTS)]
+
+
+def _iou(metric: Metric, true: Truth, prediction: Body, rng: Generator) -> float:
     """In the cube around the ground truth's centre, or in the box around both shapes."""
     if metric.at:
         half = 0.5 * metric.at / true.transform.scale

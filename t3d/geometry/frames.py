@@ -7,14 +7,10 @@ import numpy as np
 from t3d.errors import DataError
 from t3d.geometry.clouds import Body, Cloud, Draw, Shape
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.normalize import Transform, in_ball
+from t3d.geometry.normalize import Transform, normalize
 
 P2M_SCALE = 0.57
 """Pixel2Mesh's factor on ShapeNet (`GenerateData/generate_data.py:62`): "for reason that we don't know"."""
-
-
-def _original(_: Body) -> Transform:
-    return Transform(np.zeros(3), 1.0, "original")
 
 
 def _p2m(_: Body) -> Transform:
@@ -26,11 +22,6 @@ def _edge(truth: Body) -> Transform:
     return Transform(-truth.box.mean(axis=0), 1.0 / float(np.ptp(truth.box, axis=0).max()), "edge")
 
 
-def _unit(truth: Body) -> Transform:
-    """DeepSDF `src/Utils.cpp:109-168`."""
-    return in_ball(truth.points)
-
-
 def _disn(truth: Body) -> Transform:
     """DISN `preprocessing/create_point_sdf_grid.py:169-198`: mean and farthest of 16,384 samples."""
     points = Draw("area", 16_384)(truth, np.random.default_rng(0)).points
@@ -39,8 +30,8 @@ def _disn(truth: Body) -> Transform:
 
 
 FRAMES: dict[str, tuple[Callable[[Body], Transform], str]] = {
-    "original": (_original, "as in the ground truth's file"),
-    "unit": (_unit, "box centred, largest radius 1/1.03 (DeepSDF, t3d)"),
+    "original": (lambda _: Transform(np.zeros(3), 1.0, "original"), "as in the ground truth's file"),
+    "unit": (lambda truth: normalize(truth.points), "box centred, largest radius 1/1.03 (DeepSDF, t3d)"),
     "edge": (_edge, "box centred, longest edge 1 (Occupancy Networks)"),
     "disn": (_disn, "mean of surface points centred, largest radius 1 (DISN)"),
     "p2m": (_p2m, "0.57 times the ground truth's file (Pixel2Mesh)"),

@@ -1,102 +1,64 @@
 """From a mesh as its file has it to one that distances can be taken to, and what was found on the way."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from t3d.errors import DataError
-from t3d.geometry.mesh import (
-    Adjacency,
-    Array,
-    Flags,
-    Indices,
-    Mesh,
-    adjacency,
-    bounds,
-    drop_degenerate,
-    drop_duplicates,
-    flipped,
-    volume,
-    weld,
-)
-from t3d.geometry.normalize import Transform, unit_sphere
+from t3d.geometry.mesh import Mesh, adjacency, bounds, cleaned, components, flipped, volume
+from t3d.geometry.normalize import Transform, normalize
 from t3d.geometry.orientation import outward
-
-Normalization = Callable[[Array, Indices], Transform]
-"""From vertices (V, 3) and faces (F, 3) to the transform into the unit frame."""
 
 
 def prepare(
-    raw: Mesh, rng: np.random.Generator, threads: int = 0, normalize: Normalization = unit_sphere
+    raw: Mesh, rng: Generator, threads: int = 0, mode: str = "unit-sphere", scale: float = 1.0
 ) -> tuple[Mesh, Transform, dict[str, Any]]:
     """The mesh in the unit frame, clean and with all fronts outside; the transform there; what was found.
 
-    Vertices at equal positions become one, faces without area and doubled faces go, the rest is turned
-    (`orientation.outward`). Found: see `describe`, and how many faces were `degenerate_dropped`,
-    `duplicates_dropped` and `flipped_faces`. DataError when no face is left.
+    mode, scale: see `normalize`. Vertices at equal positions become one, faces without area and doubled faces
+    go, the rest is turned (`orientation.outward`). Found: see `describe`, and how many faces were
+    `degenerate_dropped`, `duplicates_dropped` and `flipped_faces`. DataError when no face is left.
     """
-    sound, degenerate = drop_degenerate(weld(raw))
-    if len(sound.faces) == 0:
+    clean, degenerate, duplicates = cleaned(raw)
+    if len(clean.faces) == 0:
         raise DataError("no face with an area in it; export the mesh again")
-    single, duplicates = drop_duplicates(sound)
-    clean = weld(single)
-    transform = normalize(clean.vertices, clean.faces)
+    transform = normalize(clean.vertices, mode, scale)
     unit = Mesh(transform.apply(clean.vertices), clean.faces)
     flips = outward(unit, rng, threads)
-    found = describe(clean, flips)
-    found |= {
-        "degenerate_dropped": degenerate,
-        "duplicates_dropped": duplicates,
-        "flipped_faces": int(flips.sum()),
-    }
+    dropped = {"degenerate_dropped": degenerate, "duplicates_dropped": duplicates}
+    found = describe(clean, flipped(clean, flips)) | dropped | {"flipped_faces": int(flips.sum())}
     return flipped(unit, flips), transform, found
 
 
-def describe(mesh: Mesh, flips: Flags) -> dict[str, Any]:
+def describe(mesh: Mesh, turned: Mesh) -> dict[str, Any]:
     """What a welded mesh is, as plain values; lengths in its own units.
 
-    flips (F,): the faces that must turn to look outside. Watertight: every edge has exactly two faces.
-    Winding is consistent when faces that share an edge wind the same way. The volume, known only of
-    watertight meshes, counts overlaps of parts twice.
+    turned: the same with all fronts outside. Watertight: every edge has exactly two faces. Winding is
+    consistent when faces that share an edge wind the same way. The volume, known only of watertight meshes,
+    counts overlaps of parts twice.
     """
     joined, box = adjacency(mesh), bounds(mesh)
-    watertight = bool((joined.counts == 2).all())
+    open_edges, crowded = int((joined.counts == 1).sum()), int((joined.counts > 2).sum())
+    reason = "closed: the winding number is whole, and overlaps of parts count as inside"
+    if open_edges:
+        share = open_edges / len(joined.counts)
+        reason = f"{share:.1%} of the edges are open; the half level of the winding number closes the holes"
+    elif crowded:
+        reason = (
+            "no open edges, but some of more than two faces: parts meet there, and overlaps count as inside"
+        )
     return {
         "vertices": len(mesh.vertices),
         "faces": len(mesh.faces),
-        "components": _components(mesh),
-        "open_edges": int((joined.counts == 1).sum()),
-        "nonmanifold_edges": int((joined.counts > 2).sum()),
-        "watertight": watertight,
+        "components": int(components(len(mesh.vertices), joined.edges).max()) + 1,
+        "open_edges": open_edges,
+        "nonmanifold_edges": crowded,
+        "watertight": not open_edges and not crowded,
         "consistent_winding": bool(joined.coherent.all()),
-        "volume": volume(flipped(mesh, flips)) if watertight else None,
+        "volume": None if open_edges or crowded else volume(turned),
         "bounds": box.tolist(),
         "diagonal": float(np.linalg.norm(box[1] - box[0])),
         "sign_method": "winding number above 1/2",
-        "sign_reason": _sign_reason(joined),
+        "sign_reason": reason,
     }
-
-
-def _components(mesh: Mesh) -> int:
-    """How many parts share no vertex."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
-    ends = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]]])
-    size = len(mesh.vertices)
-    graph = csr_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(size, size))
-    return int(connected_components(graph, directed=False, return_labels=False))
-
-
-def _sign_reason(joined: Adjacency) -> str:
-    open_share = float(np.mean(joined.counts == 1))
-    if open_share:
-        return (
-            f"{open_share:.1%} of the edges are open; the half level of the winding number closes the holes"
-        )
-    if (joined.counts > 2).any():
-        return (
-            "no open edges, but some of more than two faces: parts meet there, and overlaps count as inside"
-        )
-    return "closed: the winding number is whole, and overlaps of parts count as inside"

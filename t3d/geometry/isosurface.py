@@ -54,21 +54,15 @@ class Extraction:
         return {name: getattr(self, name) for name in ("evaluations", "cells", "slope", "capped")}
 
 
-def extract(values: Values, resolution: int, *, bound: float = 1.0) -> Mesh:
+def extract(values: Values, resolution: int) -> Mesh:
     """The mesh of `find_surface` alone."""
-    return find_surface(values, resolution, bound=bound).mesh
+    return find_surface(values, resolution).mesh
 
 
 def find_surface(
-    values: Values,
-    resolution: int,
-    *,
-    bound: float = 1.0,
-    slope: float | None = None,
-    start: int = 32,
-    batch: int = 2**17,
+    values: Values, resolution: int, *, slope: float | None = None, start: int = 32, batch: int = 2**17
 ) -> Extraction:
-    """Zero level of `values` in the box [-bound, bound]^3 cut into resolution^3 cells.
+    """Zero level of `values` in the box [-1, 1]^3 cut into resolution^3 cells.
 
     slope: a known Lipschitz constant; the result is then that of the dense grid. None: estimated for each
     of the largest cells from differences of values around it, times `SAFETY`, raised where the surface
@@ -80,7 +74,7 @@ def find_surface(
     are not finite.
     """
     stride = 2 ** max(0, round(np.log2(resolution / start)))
-    lattice = _Lattice(values, resolution, bound, batch, stride)
+    lattice = _Lattice(values, resolution, batch, stride)
     if slope is not None:
         lattice.limits[:] = slope
     while True:
@@ -90,8 +84,7 @@ def find_surface(
     if not len(cells):
         low, high = lattice.range
         raise NoSurface(f"no surface: {low:.4g} to {high:.4g} are the values found at {resolution}^3")
-    corners = lattice.taken(cells)
-    positions, faces = marching_cubes(cells, corners)
+    positions, faces = marching_cubes(cells, lattice.taken(cells))
     mesh = Mesh(lattice.place(positions), faces)
     limit = float(lattice.limits.max()) if stride > 1 else 0.0
     return Extraction(mesh, lattice.evaluations, len(cells), limit, lattice.capped)
@@ -130,9 +123,9 @@ class _Lattice(Bricks):
     `limits` bound the function's change per length in each of the largest cells, `stride` wide.
     """
 
-    def __init__(self, values: Values, resolution: int, bound: float, batch: int, stride: int) -> None:
+    def __init__(self, values: Values, resolution: int, batch: int, stride: int) -> None:
         super().__init__(resolution + stride)
-        self.resolution, self.bound, self.step = resolution, bound, 2.0 * bound / resolution
+        self.resolution, self.step = resolution, 2.0 / resolution
         self.evaluations, self.range, self.capped = 0, (np.inf, -np.inf), False
         self._values, self._batch, self._stride = values, batch, stride
         count = -(-resolution // stride) + 1
@@ -150,7 +143,7 @@ class _Lattice(Bricks):
 
     def place(self, positions: npt.NDArray[np.floating] | Indices) -> Array:
         """Positions (N, 3) in lattice steps as coordinates."""
-        return np.asarray(positions * self.step - self.bound, dtype=np.float64)
+        return np.asarray(positions * self.step - 1.0, dtype=np.float64)
 
     def undecided(self, cells: Indices, stride: int) -> Flags:
         """Which cells have corners of both signs, or may have another sign at a lattice point inside."""
@@ -162,12 +155,11 @@ class _Lattice(Bricks):
 
         The middles of the cells come first, because they tell most about the other points.
         """
-        half, middles = stride // 2, [np.zeros(0, dtype=np.int64)]
+        half = stride // 2
         found = [part[~self._spread(part, stride, _CORNERS)] for part in parts(cells)]
         cells = np.concatenate([cells[:0], *found])
-        for part in parts(cells):
-            middles.append(self.slots(part + half, 1, 1)[:, 0])
-        self._settle(np.concatenate(middles))
+        middles = [self.slots(part + half, 1, 1)[:, 0] for part in parts(cells)]
+        self._settle(np.concatenate([cells[:0, 0], *middles]))
         for part in parts(cells):
             self._spread(part, stride, _MIDDLE)
         self._settle()
@@ -280,6 +272,5 @@ class _Lattice(Bricks):
             raw.append(np.asarray(found, dtype=np.float64))
         values = np.concatenate(raw)
         self.evaluations += len(values)
-        if len(values):
-            self.range = min(self.range[0], float(values.min())), max(self.range[1], float(values.max()))
+        self.range = values.min(initial=self.range[0]), values.max(initial=self.range[1])
         return values

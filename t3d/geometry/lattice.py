@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t3d.geometry.cameras import Camera, project
-
-Reals = NDArray[np.float64]
+from t3d.geometry.mesh import Array
 
 _MARGIN = 1.0  # pixels around the outline, across and down, that count too
 
@@ -25,7 +24,7 @@ class Lattice:
 
     def at(self, numbers: NDArray[np.integer]) -> NDArray[np.float32]:
         """Spots (N, 3) in pixels: x, y, 1."""
-        row, column = np.divmod(numbers, max(self.width, 1))
+        row, column = np.divmod(numbers, self.width)
         spots = (column + self.left + self.first, row + self.top + self.first, np.ones(len(row)))
         return np.stack(spots, axis=1).astype(np.float32)
 
@@ -45,20 +44,14 @@ def lattice(points: ArrayLike, camera: Camera, first: float) -> Lattice:
     return Lattice(left, top, width, height, first, near)
 
 
-def _across(pixels: Reals, rows: Reals) -> tuple[Reals, Reals]:
-    """Where (H,) the hull of pixels (N, 2) begins near each row (H,), and where it ends, with the margin."""
+def _across(pixels: Array, rows: Array) -> tuple[Array, Array]:
+    """Where (H,) the hull of pixels (N, 2) begins in each row (H,), and where it ends, with the margin."""
     from scipy.spatial import ConvexHull, QhullError
 
     try:
-        outline = pixels[ConvexHull(pixels).vertices]
-    except QhullError:  # seen edge on: a line, which its ends enclose
-        outline = pixels
-    (ax, ay), (bx, by) = outline.T[:, :, None], np.roll(outline, -1, axis=0).T[:, :, None]
-    level = ay == by
-    slope = (bx - ax) / np.where(level, 1.0, by - ay)
-    ends = [np.clip(rows + step, np.minimum(ay, by), np.maximum(ay, by)) for step in (-_MARGIN, _MARGIN)]
-    beside = (np.maximum(ay, by) < rows - _MARGIN) | (np.minimum(ay, by) > rows + _MARGIN)
-    x = [np.where(level, end, ax + (y - ay) * slope) for y, end in zip(ends, (ax, bx), strict=True)]
-    start = np.where(beside, np.inf, np.minimum(*x)).min(axis=0) - _MARGIN
-    end = np.where(beside, -np.inf, np.maximum(*x)).max(axis=0) + _MARGIN
-    return start, end
+        x, y, offset = ConvexHull(pixels).equations.T  # x and y are the normals of its sides
+    except QhullError:  # seen edge on: a line, and its whole box counts
+        return np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        side = (_MARGIN * (np.abs(x) + np.abs(y)) - offset - np.outer(rows, y)) / x
+    return np.where(x < 0, side, -np.inf).max(axis=1), np.where(x > 0, side, np.inf).min(axis=1)

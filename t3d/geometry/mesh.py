@@ -73,24 +73,35 @@ def flipped(mesh: Mesh, flips: Flags) -> Mesh:
 class Adjacency:
     """Which faces meet at which edges; only as good as the welding of the mesh."""
 
+    edges: Indices
+    """(E, 2): the two vertices of every edge, the lower one first."""
+    counts: Indices
+    """(E,): how many faces meet there; 1 is an open edge, more than 2 a non-manifold one."""
     pairs: Indices
     """(P, 2): the two faces at every edge that has exactly two."""
     coherent: Flags
     """(P,): whether the two pass their edge in opposite directions, as neighbours of one winding do."""
-    counts: Indices
-    """(E,): how many faces meet at every edge; 1 is an open edge, more than 2 a non-manifold one."""
 
 
 def adjacency(mesh: Mesh) -> Adjacency:
     """The neighbourhood of faces across edges."""
-    starts = mesh.faces.reshape(-1)
-    ends = np.roll(mesh.faces, -1, axis=1).reshape(-1)
-    keys = np.minimum(starts, ends) * len(mesh.vertices) + np.maximum(starts, ends)
+    starts, ends = mesh.faces.reshape(-1), np.roll(mesh.faces, -1, axis=1).reshape(-1)
+    edges = np.stack([np.minimum(starts, ends), np.maximum(starts, ends)], axis=1)
+    keys = edges[:, 0] * len(mesh.vertices) + edges[:, 1]
     order = np.argsort(keys, kind="stable")
     _, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
     one, other = order[first[counts == 2]], order[first[counts == 2] + 1]
     pairs = np.stack([one, other], axis=1) // 3
-    return Adjacency(pairs, starts[one] != starts[other], counts)
+    return Adjacency(edges[order[first]], counts, pairs, starts[one] != starts[other])
+
+
+def components(count: int, ends: Indices) -> Indices:
+    """(count,) which component each of `count` nodes is in, by number, where edges (E, 2) join them."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = csr_array((np.ones(len(ends)), tuple(ends.T)), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
 
 
 def weld(mesh: Mesh) -> Mesh:
@@ -110,22 +121,19 @@ def weld(mesh: Mesh) -> Mesh:
     return Mesh(ranked[first], index[faces.reshape(-1, 3)])
 
 
-def drop_degenerate(mesh: Mesh) -> tuple[Mesh, int]:
-    """Remove faces that repeat a vertex or have no measurable area; also how many they were.
+def cleaned(mesh: Mesh) -> tuple[Mesh, int, int]:
+    """The mesh, welded, without useless faces; how many of them were degenerate, and how many doubled.
 
-    The limit, 1e-14 of the squared diagonal, is where a normal stops being meaningful in float64.
+    Degenerate: they repeat a vertex or have no measurable area. The limit, 1e-14 of the squared diagonal, is
+    where a normal stops being meaningful in float64. Of faces with the same three vertices, in whatever
+    order, one stays: modellers double faces, reversed, to make them visible from both sides, which is twice
+    the same surface with windings that cancel.
     """
+    mesh = weld(mesh)
     diagonal = np.linalg.norm(np.ptp(bounds(mesh), axis=0)) if len(mesh.faces) else 0.0
     a, b, c = mesh.faces.T
     good = (a != b) & (b != c) & (c != a) & (face_areas(mesh) > 1e-14 * diagonal**2)
-    return Mesh(mesh.vertices, mesh.faces[good]), int(len(good) - good.sum())
-
-
-def drop_duplicates(mesh: Mesh) -> tuple[Mesh, int]:
-    """Keep one of the faces that have the same three vertices, in whatever order; also how many were dropped.
-
-    Modellers double faces, reversed, to make them visible from both sides: twice the same surface with
-    windings that cancel.
-    """
-    _, first = np.unique(np.sort(mesh.faces, axis=1), axis=0, return_index=True)
-    return Mesh(mesh.vertices, mesh.faces[np.sort(first)]), len(mesh.faces) - len(first)
+    sound = mesh.faces[good]
+    _, first = np.unique(np.sort(sound, axis=1), axis=0, return_index=True)
+    single = sound[np.sort(first)]
+    return weld(Mesh(mesh.vertices, single)), len(good) - len(sound), len(sound) - len(single)

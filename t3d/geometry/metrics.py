@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random import Generator
 
 from t3d.geometry.mesh import Array, Flags, Indices
 
@@ -81,21 +82,19 @@ def earth_mover(a: Array, b: Array) -> float:
     return float(table[linear_sum_assignment(table)].mean())
 
 
-def sampling_floor(points: npt.NDArray[np.floating], rng: np.random.Generator, power: int = 2) -> float:
-    """What the (summed) `chamfer` of two independent samplings of one surface comes to, N points (N, 3) each.
+def sampling_floor(points: Array, rng: Generator, power: int = 2, half: bool = False) -> float:
+    """What the `chamfer` of two independent samplings of one surface comes to, N points (N, 3) each.
 
     Measured between random halves of the points, N > 1. The squared distance to the nearest of N random
     points falls as 1/N (it is about A / (pi N) on a surface of area A), so halves are twice as far apart.
     """
     order = rng.permutation(len(points))
-    half = len(points) // 2
-    a, b = tree(points[order[:half]]), tree(points[order[half : 2 * half]])
-    return chamfer(nearest(a, b)[0], nearest(b, a)[0], power) / 2.0 ** (power / 2)
+    count = len(points) // 2
+    a, b = tree(points[order[:count]]), tree(points[order[count : 2 * count]])
+    return chamfer(nearest(a, b)[0], nearest(b, a)[0], power, half) / 2.0 ** (power / 2)
 
 
-def median_interval(
-    values: npt.ArrayLike, rng: np.random.Generator, resamples: int
-) -> tuple[float, float] | None:
+def median_interval(values: npt.ArrayLike, rng: Generator, resamples: int) -> tuple[float, float] | None:
     """95 % interval of the median of values (N,), by the percentile bootstrap; None for N < `FEWEST`.
 
     Efron, Tibshirani: An Introduction to the Bootstrap (1993), chapter 13. For two methods on the same

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from t3d.errors import DataError
-
-Array = npt.NDArray[np.float64]
+from t3d.geometry.mesh import Array
 
 BUFFER = 1.03
 """Room left between the shape and the unit sphere (DeepSDF `src/PreprocessMesh.cpp`)."""
@@ -43,55 +42,21 @@ class Transform:
         return matrix
 
 
-def unit_sphere(vertices: Array, faces: npt.NDArray[np.int64]) -> Transform:
-    """Centre the box of the *used* vertices and bring the farthest of them to radius 1/1.03.
+def normalize(points: Array, mode: str = "unit-sphere", scale: float = 1.0) -> Transform:
+    """The transform into the unit frame of a shape by its points (N, 3), not all in one place.
 
-    vertices: (V, 3); faces: (F, 3), F > 0 and not all in one point. Stray vertices that no face uses
-    would shift and shrink the shape, so they do not count. Source: DeepSDF `src/PreprocessMesh.cpp`.
+    `unit-sphere`: the centre of the box to the origin, the farthest point to radius 1/1.03 (DeepSDF
+    `src/PreprocessMesh.cpp`). `unit-cube`: its longest side to 2/1.03, as large as the cube [-1, 1]^3 allows.
+    `fixed`: centred and times `scale`, so that shapes keep their relative sizes. `none`: as it is. DataError
+    where the last two leave [-1, 1]^3, in which distances are sampled and surfaces extracted.
     """
-    return in_ball(_used(vertices, faces)[0])
-
-
-def in_ball(points: Array) -> Transform:
-    """Centre the box of points (N, 3), not all in one place, and bring the farthest to radius 1/1.03."""
-    centre = _centre(points)
-    radius = float(np.linalg.norm(points - centre, axis=1).max())
-    return Transform(offset=-centre, scale=1.0 / (BUFFER * radius))
-
-
-def unit_cube(vertices: Array, faces: npt.NDArray[np.int64]) -> Transform:
-    """Centre the box and bring its longest side to 2/1.03: as large as the cube [-1, 1]^3 allows."""
-    used, centre = _used(vertices, faces)
-    return Transform(-centre, 2.0 / (BUFFER * float(np.ptp(used, axis=0).max())), "unit-cube")
-
-
-def fixed(vertices: Array, faces: npt.NDArray[np.int64], scale: float) -> Transform:
-    """Centre the box and scale by the same number for every shape, so that they keep their relative sizes.
-
-    DataError where the shape leaves [-1, 1]^3, in which distances are sampled and surfaces extracted.
-    """
-    used, centre = _used(vertices, faces)
-    return _within(Transform(-centre, scale, "fixed"), used)
-
-
-def unchanged(vertices: Array, faces: npt.NDArray[np.int64]) -> Transform:
-    """Leave everything where it is; DataError where the shape leaves [-1, 1]^3."""
-    return _within(Transform(np.zeros(3), 1.0, "none"), _used(vertices, faces)[0])
-
-
-def _used(vertices: Array, faces: npt.NDArray[np.int64]) -> tuple[Array, Array]:
-    """The vertices that faces use, and the centre of their box."""
-    used = vertices[np.unique(faces)]
-    return used, _centre(used)
-
-
-def _centre(points: Array) -> Array:
-    """Middle of a box, without overflow."""
-    return 0.5 * points.min(axis=0) + 0.5 * points.max(axis=0)
-
-
-def _within(transform: Transform, used: Array) -> Transform:
-    reach = float(np.abs(transform.apply(used)).max())
+    centre = 0.5 * points.min(axis=0) + 0.5 * points.max(axis=0)  # without overflow
+    if mode == "unit-sphere":
+        return Transform(-centre, 1.0 / (BUFFER * float(np.linalg.norm(points - centre, axis=1).max())))
+    if mode == "unit-cube":
+        return Transform(-centre, 2.0 / (BUFFER * float(np.ptp(points, axis=0).max())), mode)
+    transform = Transform(-centre, scale, mode) if mode == "fixed" else Transform(np.zeros(3), 1.0, mode)
+    reach = float(np.abs(transform.apply(points)).max())
     if reach > 1.0:
         raise DataError(
             f"reaches {reach:.3g} from the origin, where 1 is the limit; scale by"

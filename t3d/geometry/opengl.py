@@ -26,7 +26,7 @@ LIST = "from t3d.geometry.opengl import devices; print('; '.join(devices()))"
 """Code for `tried`: draw a triangle where `PYOPENGL_PLATFORM` says; list what EGL could draw with."""
 
 
-def tried(code: str, variables: Mapping[str, str], seconds: float = SECONDS) -> tuple[bool, str]:
+def tried(code: str, variables: Mapping[str, str], seconds: float | None = SECONDS) -> tuple[bool, str]:
     """Run Python code in a process of its own: whether it ended well, and the last line it said.
 
     Whatever becomes of that process, a crash of a driver included, this one goes on.
@@ -34,13 +34,12 @@ def tried(code: str, variables: Mapping[str, str], seconds: float = SECONDS) -> 
     command, environment = [sys.executable, "-P", "-c", code], {**os.environ, **variables}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return False, f"no answer in {seconds:.0f} s"
+    except subprocess.TimeoutExpired as error:
+        return False, f"no answer in {error.timeout:.0f} s"
     if done.returncode < 0:
         return False, f"killed by {signal.Signals(-done.returncode).name}"
-    said = (done.stderr if done.returncode else done.stdout).decode(errors="replace").split("\n")
-    words = next((line.strip()[:200] for line in reversed(said) if line.strip()), "it said nothing")
-    return done.returncode == 0, words
+    said = (done.stderr if done.returncode else done.stdout).decode(errors="replace").strip()
+    return done.returncode == 0, (said or "it said nothing").splitlines()[-1].strip()[:200]
 
 
 def devices() -> list[str]:
@@ -140,19 +139,14 @@ def _programs() -> Any:
 _CONTEXTS: list[Context] = []
 
 
-def context(threads: int = 1) -> Context:
+def context(threads: int = 1, untried: bool = False) -> Context:
     """The context of this process: made on first use and kept for every shape.
 
     threads: how many Mesa's software renderer may use, if that is what draws; the first call decides.
-    Raises UsageError where OpenGL does not work.
+    untried: where the environment says, whether OpenGL works there or not; else UsageError where it does not.
     """
     if not _CONTEXTS or not _CONTEXTS[-1].alive:
-        os.environ.update(platform())
+        os.environ.update({} if untried else platform())
         os.environ.setdefault("LP_NUM_THREADS", str(threads))
-        open_context()
+        _CONTEXTS[:] = [Context()]
     return _CONTEXTS[-1]
-
-
-def open_context() -> None:
-    """Make the context where the environment says, untried."""
-    _CONTEXTS[:] = [Context()]

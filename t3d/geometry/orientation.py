@@ -1,7 +1,5 @@
 """Turn every face so that its front looks outside."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +11,7 @@ from t3d.geometry.mesh import (
     Indices,
     Mesh,
     adjacency,
+    components,
     corners,
     face_areas,
     face_normals,
@@ -57,39 +56,23 @@ def coherent_patches(mesh: Mesh, joined: Adjacency) -> tuple[Indices, Flags]:
     cut where it disagrees. Its double cover, two nodes per face for its two windings, falls into two
     components per patch, one for each winding.
     """
-    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import minimum_spanning_tree
 
-    count = len(mesh.faces)
-    one, other, disagree = _spanning_forest(count, joined)
-    ends = np.where(disagree, other + count, other), np.where(disagree, other, other + count)
-    rows, columns = np.concatenate([one, one + count]), np.concatenate(ends)
-    _, label = connected_components(_graph(rows, columns, np.ones(len(rows)), 2 * count), directed=False)
+    count, (low, high) = len(mesh.faces), np.sort(joined.pairs, axis=1).T
+    order = np.lexsort([~joined.coherent, high, low])  # of several edges between two faces the best first
+    kept = order[np.unique(low[order] * count + high[order], return_index=True)[1]]
+    weights = np.where(joined.coherent[kept], 1.0, 2.0)
+    tree = minimum_spanning_tree(csr_array((weights, (low[kept], high[kept])), shape=(count, count))).tocoo()
+    one, other, disagree = tree.row, tree.col, tree.data > 1.5
+    ends = [(one, other + count * disagree), (one + count, other + count * ~disagree)]
+    label = components(2 * count, np.concatenate([np.stack(pair, axis=1) for pair in ends]))
     first = np.minimum(label[:count], label[count:])
     _, patch = np.unique(first, return_inverse=True)
     flips = label[:count] != first
     areas = face_areas(mesh)
     mostly = _sums(patch, np.where(flips, areas, -areas)) > 0
     return patch, flips ^ mostly[patch]
-
-
-def _spanning_forest(count: int, joined: Adjacency) -> tuple[Indices, Indices, Flags]:
-    """Faces at both ends of every tree edge (T,), and whether their windings disagree."""
-    from scipy.sparse.csgraph import minimum_spanning_tree
-
-    low, high = np.sort(joined.pairs, axis=1).T
-    order = np.lexsort([~joined.coherent, high, low])  # of several edges between two faces the best first
-    _, first = np.unique(low[order] * count + high[order], return_index=True)
-    kept = order[first]
-    weights = np.where(joined.coherent[kept], 1.0, 2.0)
-    tree = minimum_spanning_tree(_graph(low[kept], high[kept], weights, count)).tocoo()
-    return tree.row.astype(np.int64), tree.col.astype(np.int64), tree.data > 1.5
-
-
-def _graph(rows: Indices, columns: Indices, weights: Array, size: int) -> Any:
-    """Sparse (size, size) adjacency matrix of a weighted graph."""
-    from scipy.sparse import csr_array
-
-    return csr_array((weights, (rows, columns)), shape=(size, size))
 
 
 def _sums(patch: Indices, values: npt.ArrayLike) -> Array:
@@ -116,11 +99,9 @@ def _escapes(mesh: Mesh, patch: Indices, rng: np.random.Generator, threads: int)
     points, normals = points_on_faces(mesh, faces, rng), face_normals(mesh)[faces]
     directions = normals + sphere_directions(len(faces), rng)
     solid = Solid(mesh, threads)
-    votes = []
-    for side in (1.0, -1.0):
-        free = solid.unblocked(points + side * _LIFT * normals, side * directions)
-        votes.append(_sums(patch[faces], free))
-    return votes[0], votes[1]
+    free = (solid.unblocked(points + side * _LIFT * normals, side * directions) for side in (1.0, -1.0))
+    front, back = (_sums(patch[faces], one) for one in free)
+    return front, back
 
 
 def _probed_faces(areas: Array, patch: Indices, rng: np.random.Generator) -> Indices:

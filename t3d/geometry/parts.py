@@ -9,11 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from t3d.errors import DataError
 from t3d.geometry.mesh import Mesh, bounds, concatenate, face_areas, weld
-from t3d.geometry.shading import Floats, Texture, decode
+from t3d.geometry.shading import Floats, decode
 from t3d.geometry.stretch import Stretch
 
 GREY = (0.5, 0.5, 0.5, 1.0)
 """Linear colour of what has no material: a light neutral grey, 188 of 255 in sRGB."""
+
+Whole = NDArray[np.integer[Any]]
 
 _TINY = np.float32(1e-30)
 
@@ -32,15 +34,13 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Mesh):
     """Triangles of one material.
 
-    vertices: (V, 3). faces: (F, 3). normals: (V, 3) for smooth shading, None for flat; zero or senseless
-    ones count as flat. uv: (V, 2), v upwards. colors: (V, 3 or 4) sRGB bytes that multiply the material.
+    normals: (V, 3) for smooth shading, None for flat; zero or senseless ones count as flat. uv: (V, 2), v
+    upwards. colors: (V, 3 or 4) sRGB bytes that multiply the material.
     """
 
-    vertices: NDArray[np.float64]
-    faces: NDArray[np.int64]
     normals: NDArray[np.float64] | None = None
     uv: NDArray[np.float64] | None = None
     material: Material = Material()
@@ -58,7 +58,7 @@ def plain(mesh: Mesh, color: ArrayLike = (188, 188, 188)) -> list[Part]:
 
 def same_surface(parts: Sequence[Part], mesh: Mesh) -> bool:
     """Whether parts are the mesh, read another way: boxes equal to 0.1 % of the diagonal, no area lost."""
-    joined = concatenate([Mesh(np.asarray(part.vertices), np.asarray(part.faces)) for part in parts])
+    joined = concatenate(parts)
     if not np.isfinite(joined.vertices[joined.faces]).all():
         return False
     ours, theirs = bounds(joined), bounds(mesh)
@@ -68,7 +68,7 @@ def same_surface(parts: Sequence[Part], mesh: Mesh) -> bool:
 
 def stretched(part: Part, stretch: Stretch) -> Part:
     """A part with its vertices moved, its normals turned with the surface and its faces still outside."""
-    mesh = stretch.stretched(Mesh(part.vertices, part.faces))
+    mesh = stretch.stretched(part)
     normals = None if part.normals is None else part.normals / stretch.slopes(part.vertices)
     return replace(part, vertices=mesh.vertices, faces=mesh.faces, normals=normals)
 
@@ -112,15 +112,10 @@ class Soup:
     colors: Corners | None
     uv: Corners | None
     texture: NDArray[np.int32]
-    textures: list[Texture]
+    textures: list[NDArray[np.uint8]]
     density: Floats
     cutoff: Floats
     behind: NDArray[np.int64] | None
-
-    @property
-    def opaque(self) -> bool:
-        """Whether no face lets anything through."""
-        return not np.isfinite(self.cutoff).any()
 
 
 def join(parts: Sequence[Part]) -> Soup:
@@ -128,66 +123,50 @@ def join(parts: Sequence[Part]) -> Soup:
     parts = [part for part in parts if len(part.faces)]
     if not parts:
         raise DataError("nothing to draw: the shape has no faces; check the mesh file")
-    counts = [len(part.faces) for part in parts]
-    joined = concatenate([Mesh(np.asarray(part.vertices), np.asarray(part.faces)) for part in parts])
-    twins = _twins(joined)
-    parts = _reordered(parts, np.split(twins.order, np.cumsum(counts)[:-1]))
-    hidden = twins.earliest != np.arange(len(twins.earliest))
-    vertices = joined.vertices.astype(np.float32)
-    faces = np.take_along_axis(joined.faces, twins.order, axis=1)
-    normals = _plane_normals(vertices[faces])
+    joined, counts = concatenate(parts), [len(part.faces) for part in parts]
+    earliest, order, behind = _twins(joined)
+    hidden = earliest != np.arange(len(earliest))
+    vertices, faces = joined.vertices.astype(np.float32), np.take_along_axis(joined.faces, order, axis=1)
+    planes = _plane_normals(vertices[faces])
     index, textures = _textures(parts)
     texture = np.repeat(index, counts).astype(np.int32)
-    uv = _by_corner([part.uv for part in parts], parts, 2) if textures else None
+    colors = [None if part.colors is None else _linear(part.colors) for part in parts]
+    rgba = _by_corner(colors, parts, faces, 4, 1.0)
+    normals = _by_corner([part.normals for part in parts], parts, faces, 3)
+    smooth = None if normals is None else _smooth(normals, planes)
+    uv = _by_corner([part.uv for part in parts], parts, faces, 2) if textures else None
     return Soup(
         vertices=vertices,
         faces=np.where(hidden[:, None], faces[:, :1], faces).astype(np.uint32),
-        normals=normals,
-        smooth=_smooth(parts, normals),
+        normals=planes,
+        smooth=None if smooth is None else Corners(smooth),
         rgba=np.repeat(np.array([part.material.color for part in parts], dtype=np.float32), counts, axis=0),
-        colors=_colors(parts),
+        colors=None if rgba is None else Corners(rgba),
         uv=None if uv is None else Corners(uv),
         texture=texture,
         textures=textures,
         density=_density(textures, texture, vertices[faces], uv),
         cutoff=np.repeat([_cutoff(part.material) for part in parts], counts).astype(np.float32),
-        behind=twins.behind if hidden.any() else None,
+        behind=behind if hidden.any() else None,
     )
 
 
-@dataclass(frozen=True)
-class _Twins:
+def _twins(mesh: Mesh) -> tuple[Whole, Whole, Whole]:
     """Faces that share their three places: modelling programs double faces, reversed, to colour each side.
 
-    A ray would meet either of them. earliest (F,): the first face at the same place. order (F, 3): corners in
-    the order of that face's. behind (F,): the face to draw where this one is seen from behind.
+    A ray would meet either of them. The first face at the same place (F,), corners in the order of that
+    face's (F, 3), and the face to draw where this one is seen from behind (F,).
     """
-
-    earliest: NDArray[np.int64]
-    order: NDArray[np.int64]
-    behind: NDArray[np.int64]
-
-
-def _twins(mesh: Mesh) -> _Twins:
     faces = weld(mesh).faces
     ranking = np.argsort(faces, axis=1)
     ranked = np.take_along_axis(faces, ranking, axis=1)
     _, first, place = np.unique(ranked, axis=0, return_index=True, return_inverse=True)
     earliest, behind = first[place.reshape(-1)], np.arange(len(faces))
-    rising = (faces < np.roll(faces, -1, axis=1)).sum(
-        axis=1
-    ) == 2  # an even permutation of its sorted corners
-    reversed_twins = np.flatnonzero(rising != rising[earliest])[::-1]  # so that the first of several stays
+    rises = (faces < np.roll(faces, -1, axis=1)).sum(axis=1)
+    even = rises == 2  # whether it is an even permutation of its sorted corners
+    reversed_twins = np.flatnonzero(even != even[earliest])[::-1]  # so that the first of several stays
     behind[earliest[reversed_twins]] = reversed_twins
-    order = np.take_along_axis(ranking, np.argsort(ranking, axis=1)[earliest], axis=1)
-    return _Twins(earliest, order, behind)
-
-
-def _reordered(parts: Sequence[Part], orders: Sequence[NDArray[np.int64]]) -> list[Part]:
-    return [
-        replace(part, faces=np.take_along_axis(np.asarray(part.faces), order, axis=1))
-        for part, order in zip(parts, orders, strict=True)
-    ]
+    return earliest, np.take_along_axis(ranking, np.argsort(ranking, axis=1)[earliest], axis=1), behind
 
 
 def _plane_normals(corners: Floats) -> Floats:
@@ -197,27 +176,24 @@ def _plane_normals(corners: Floats) -> Floats:
     return normals / np.maximum(lengths, _TINY)
 
 
-def _by_corner(values: Sequence[ArrayLike | None], parts: Sequence[Part], width: int) -> Floats:
-    """Values by vertex spread to corners, (F, 3, width); zero for the parts that have none."""
-    return np.concatenate(
-        [
-            np.zeros((len(part.faces), 3, width), dtype=np.float32)
-            if value is None
-            else np.asarray(value, dtype=np.float32)[part.faces]
-            for value, part in zip(values, parts, strict=True)
-        ]
-    )
+def _by_corner(
+    values: Sequence[ArrayLike | None], parts: Sequence[Part], faces: Whole, width: int, absent: float = 0.0
+) -> Floats | None:
+    """Values by vertex of each part at the corners of all faces, (F, 3, width); None where none has any."""
+    if all(value is None for value in values):
+        return None
+    missing = [np.full((len(part.vertices), width), absent) for part in parts]
+    pairs = zip(values, missing, strict=True)
+    whole = [np.asarray(other if value is None else value, dtype=np.float32) for value, other in pairs]
+    return np.concatenate(whole)[faces]
 
 
-def _smooth(parts: Sequence[Part], planes: Floats) -> Corners | None:
-    """The file's normals at corners, turned to the plane normal's side.
+def _smooth(normals: Floats, planes: Floats) -> Floats:
+    """The file's normals at corners (F, 3, 3), unit, turned to the side of the planes' normals (F, 3).
 
     Files disagree on the side and some hold zeros or noise: a face with a corner normal that is not finite
     or leans more than about 84 degrees from its plane's normal is drawn flat.
     """
-    if all(part.normals is None for part in parts):
-        return None
-    normals = _by_corner([part.normals for part in parts], parts, 3)
     with np.errstate(invalid="ignore", over="ignore"):
         lengths = np.linalg.norm(normals, axis=2, keepdims=True)
         normals = normals / np.maximum(lengths, _TINY)
@@ -225,44 +201,25 @@ def _smooth(parts: Sequence[Part], planes: Floats) -> Corners | None:
         flat = ~(np.abs(lean) > 0.1).all(axis=1)
     normals = normals * np.where(lean < 0, -1, 1)[..., None].astype(np.float32)
     normals[flat] = planes[flat, None]
-    return Corners(normals)
-
-
-def _colors(parts: Sequence[Part]) -> Corners | None:
-    if all(part.colors is None for part in parts):
-        return None
-    rgba = [_linear(np.full((len(p.vertices), 3), 255) if p.colors is None else p.colors) for p in parts]
-    return Corners(_by_corner(rgba, parts, 4))
+    return normals
 
 
 def _linear(colors: NDArray[np.uint8]) -> Floats:
     """Vertex colours (V, 3 or 4) as linear RGBA (V, 4)."""
-    rgba = np.ones((len(colors), 4), dtype=np.float32)
-    rgba[:, :3] = decode(colors[:, :3])
-    if colors.shape[1] == 4:
-        rgba[:, 3] = colors[:, 3] / np.float32(255)
-    return rgba
+    alpha, opaque = colors[:, 3:] / np.float32(255), np.ones((len(colors), 1), dtype=np.float32)
+    return np.concatenate([decode(colors[:, :3]), alpha, opaque], axis=1)[:, :4]
 
 
-def _textures(parts: Sequence[Part]) -> tuple[list[int], list[Texture]]:
+def _textures(parts: Sequence[Part]) -> tuple[list[int], list[NDArray[np.uint8]]]:
     """Which texture each part has (-1: none), and the different textures; parts may share one array."""
-    known: dict[int, int] = {}
-    textures: list[Texture] = []
-    index = []
-    for part in parts:
-        pixels = part.material.texture
-        if pixels is None or part.uv is None:
-            index.append(-1)
-            continue
-        if id(pixels) not in known:
-            known[id(pixels)] = len(textures)
-            textures.append(Texture(pixels))
-        index.append(known[id(pixels)])
-    return index, textures
+    used = [None if part.uv is None else part.material.texture for part in parts]
+    different = {id(pixels): pixels for pixels in used if pixels is not None}
+    number = {key: place for place, key in enumerate(different)}
+    return [number.get(id(pixels), -1) for pixels in used], list(different.values())
 
 
 def _density(
-    textures: Sequence[Texture], texture: NDArray[np.int32], corners: Floats, uv: Floats | None
+    textures: Sequence[NDArray[np.uint8]], texture: NDArray[np.int32], corners: Floats, uv: Floats | None
 ) -> Floats:
     """Texels per unit of length (F,), the geometric mean over directions."""
     if uv is None:
@@ -270,7 +227,7 @@ def _density(
     edges, sides = corners[:, 1:] - corners[:, :1], uv[:, 1:] - uv[:, :1]
     area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1)
     covered = np.abs(sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
-    sizes = [float(np.prod(one.pixels.shape[:2])) for one in textures]
+    sizes = [float(np.prod(one.shape[:2])) for one in textures]
     texels = np.array([*sizes, 0.0], dtype=np.float32).take(texture, mode="wrap")
     density: Floats = np.sqrt(covered * texels / np.maximum(area, _TINY))
     return density

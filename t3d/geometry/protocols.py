@@ -19,7 +19,7 @@ class Metric:
     """One figure of a protocol."""
 
     kind: str
-    """What is computed: a key of `evaluation.KINDS`, `iou` or `surface`."""
+    """What is computed; `evaluation` knows how."""
     power: int = 1
     """To what distances are raised before they are averaged."""
     half: bool = False
@@ -99,10 +99,7 @@ DISN = Protocol(
     prediction=Draw("vertices", 2048),
     truth=Draw("vertices", 2048),
     stand_in=Draw("area", 2048),
-    metrics=(
-        Metric("chamfer", power=2, factor=1000.0),
-        *_f_scores(0.0125, 0.025, 0.05, 0.125, 0.25, 0.5),
-    ),
+    metrics=(Metric("chamfer", power=2, factor=1000.0), *_f_scores(0.0125, 0.025, 0.05, 0.125, 0.25, 0.5)),
     views=24,
     needs="meshes",
     f_of_means=True,
@@ -166,9 +163,7 @@ T3D_V1 = Protocol(
         *_f_scores(0.01),
         Metric("normals"),
         Metric("iou"),
-        Metric("accuracy", shown=False),
-        Metric("completeness", shown=False),
-        Metric("hausdorff", shown=False),
+        *(Metric(kind, shown=False) for kind in ("accuracy", "completeness", "hausdorff")),
         Metric("surface", half=True, shown=False),
     ),
 )
@@ -187,11 +182,10 @@ def find_protocol(name: str) -> Protocol:
 
 def chosen(names: Iterable[str], skipped: Iterable[str] = ()) -> tuple[Protocol, ...]:
     """Protocols by name, without metrics of some kinds; UsageError for unknown names, and for none left."""
-    left_out = frozenset(skipped)
-    found = [
-        replace(one, metrics=tuple(metric for metric in one.metrics if metric.kind not in left_out))
-        for one in map(find_protocol, dict.fromkeys(names))
-    ]
+    left_out, found = frozenset(skipped), []
+    for one in map(find_protocol, dict.fromkeys(names)):
+        left = tuple(metric for metric in one.metrics if metric.kind not in left_out)
+        found.append(replace(one, metrics=left))
     if not found or not all(one.metrics for one in found):
         raise UsageError("no protocol is named, or none of its metrics is left; name another")
     return tuple(found)

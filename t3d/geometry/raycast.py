@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from t3d.geometry.cameras import Camera, extreme_points
-from t3d.geometry.image import Image, Maps
+from t3d.geometry.cameras import Camera, Image, Maps, centred, extreme_points, look_at
 from t3d.geometry.lattice import Lattice, lattice
-from t3d.geometry.parts import Material, Part, join, plain
+from t3d.geometry.mesh import Mesh
+from t3d.geometry.parts import Part, Whole, join, plain
 from t3d.geometry.shading import Atlas, Floats, encode, irradiance
-
-__all__ = ["Image", "Maps", "Material", "Part", "Renderer", "plain", "render"]
 
 OFFSETS = np.array([(7, 3, 0), (13, 7, 0), (3, 9, 0), (9, 13, 0)], np.float32) / np.float32(16)
 """Where in a pixel, from its upper left, rays are added at edges; (4, 3) with zeros: a turned square."""
@@ -31,7 +29,8 @@ LAYERS = 8
 _STEP = np.float32(1e-5)  # past a surface that lets light through, so as not to meet it again
 _EMPTY = 0x00FFFFFF  # white, covered by nothing: RGBA bytes as a little-endian number
 
-Whole = NDArray[np.integer[Any]]
+
+Ints = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class _View:
 
     fl: float
     rays: Floats
-    face: NDArray[np.int32]
+    face: Ints
     facing: NDArray[np.int8]
     away: Floats
 
@@ -53,18 +52,9 @@ class _Hits:
     """Rays that met something: their numbers, faces met, (u, v) on them (N, 2), depths; (N,) each."""
 
     ray: Whole
-    face: NDArray[np.int32]
+    face: Ints
     inside: Floats
     depth: Floats
-
-
-Shade = Callable[[_View, _Hits], Floats]
-"""Linear RGB times opacity, and opacity, (N, 4), of hits."""
-
-
-def render(parts: Sequence[Part], camera: Camera) -> Image:
-    """One picture; for several of the same shape keep a `Renderer`."""
-    return Renderer(parts).render(camera)
 
 
 class Renderer:
@@ -77,7 +67,7 @@ class Renderer:
         import open3d
 
         soup = self._soup = join(parts)
-        self._opaque, self._threads = soup.opaque, threads
+        self._opaque, self._threads = bool(np.isinf(soup.cutoff).all()), threads
         self._outline = extreme_points(soup.vertices[np.unique(soup.faces)])
         self._scene = open3d.t.geometry.RaycastingScene(nthreads=threads)
         self._tensor = open3d.core.Tensor.from_numpy
@@ -128,7 +118,7 @@ class Renderer:
         if len(grid.near):
             spots, view = grid.at(grid.near), self._view(camera)
             column, row = spots.astype(np.int64)[:, :2].T
-            for hits, rgba in self._layers(view, spots, self._unlit):
+            for hits, rgba in self._layers(view, spots, lit=False):
                 at = row.take(hits.ray), column.take(hits.ray)
                 fresh = np.isinf(depth[at]) & (rgba[:, 3] > 0)
                 at = at[0][fresh], at[1][fresh]
@@ -148,15 +138,13 @@ class Renderer:
         face = every if soup.behind is None else np.where(front, every, soup.behind).astype(np.int32)
         return _View(camera.fl, rays.astype(np.float32), face, front.view(np.int8), np.abs(away))
 
-    def _trace(
-        self, view: _View, spots: Floats, number: Whole, size: int
-    ) -> tuple[Floats, NDArray[np.int32]]:
+    def _trace(self, view: _View, spots: Floats, number: Whole, size: int) -> tuple[Floats, Ints]:
         """What rays through spots (N, 3) see, each in the row `number` (N,) says of `size`.
 
         Linear RGBA (size, 4), premultiplied, and the first face met or -1, (size,).
         """
         seen, face = np.zeros((size, 4), np.float32), np.full(size, -1, np.int32)
-        for layer, (hits, rgba) in enumerate(self._layers(view, spots, self._shade)):
+        for layer, (hits, rgba) in enumerate(self._layers(view, spots, lit=True)):
             where = number.take(hits.ray)
             if layer:
                 before = seen.take(where, axis=0)
@@ -165,8 +153,11 @@ class Renderer:
                 _items(seen)[where], face[where] = _items(rgba), hits.face
         return seen, face
 
-    def _layers(self, view: _View, spots: Floats, shade: Shade) -> Iterator[tuple[_Hits, Floats]]:
-        """What rays meet first, then what those meet behind it that were let through, and so on."""
+    def _layers(self, view: _View, spots: Floats, lit: bool) -> Iterator[tuple[_Hits, Floats]]:
+        """What rays meet first, then what those meet behind it that were let through, and so on.
+
+        With each its linear RGB times opacity, and opacity, (N, 4).
+        """
         number: Whole = np.arange(len(spots))
         rays = spots @ view.rays
         start = np.zeros(len(spots), np.float32)
@@ -177,7 +168,7 @@ class Renderer:
             inside, depth = (found[name].numpy().take(ray, axis=0) for name in ("primitive_uvs", "t_hit"))
             depth += start.take(ray)
             hits = _Hits(number.take(ray), view.face.take(met.take(ray)), inside, depth)
-            rgba = shade(view, hits)
+            rgba = self._colors(view, hits, lit)
             yield hits, rgba
             onward = np.flatnonzero(rgba[:, 3] < 0.99)
             if self._opaque or not len(onward):
@@ -186,7 +177,7 @@ class Renderer:
             rays = spots.take(number, axis=0) @ view.rays
             rays[:, :3] += rays[:, 3:] * start[:, None]
 
-    def _edges(self, rgba: Floats, face: NDArray[np.int32], corners: Whole, width: int) -> Whole:
+    def _edges(self, rgba: Floats, face: Ints, corners: Whole, width: int) -> Whole:
         """Which of some pixels (P,), by place, need more rays.
 
         rgba (N, 4), face (N,): at spots, rows of `width`; corners (P,): the number of the upper left spots.
@@ -194,8 +185,7 @@ class Renderer:
         chosen, steps = np.arange(len(corners)), (0, 1, width, width + 1)
         if self._opaque:
             first, *others = (face.take(corners + step) for step in steps)
-            differ = (first != others[0]) | (first != others[1]) | (first != others[2])
-            chosen = np.flatnonzero(differ)
+            chosen = np.flatnonzero((first != others[0]) | (first != others[1]) | (first != others[2]))
             corners = corners.take(chosen)
         four = [rgba.take(corners + step, axis=0) for step in steps]
         high = np.maximum(np.maximum(four[0], four[1]), np.maximum(four[2], four[3]))
@@ -203,18 +193,14 @@ class Renderer:
         apart = np.sqrt(high) - np.sqrt(low) > STEPS
         return chosen[apart.view(np.uint32).reshape(-1) != 0]
 
-    def _shade(self, view: _View, hits: _Hits) -> Floats:
-        rgba = self._lit.take(2 * hits.face + view.facing.take(hits.face), axis=0)
-        if self._soup.smooth is not None:
-            rgba[:, :3] *= irradiance(self._normals(view, hits))[:, None]
-        return self._finished(view, hits, rgba)
-
-    def _unlit(self, view: _View, hits: _Hits) -> Floats:
-        return self._finished(view, hits, self._soup.rgba.take(hits.face, axis=0))
-
-    def _finished(self, view: _View, hits: _Hits, rgba: Floats) -> Floats:
-        """Faces' colours times those of vertices and textures, times opacity."""
+    def _colors(self, view: _View, hits: _Hits, lit: bool) -> Floats:
+        """Faces' colours, in the light or without, times those of vertices and textures, times opacity."""
         soup, face = self._soup, hits.face
+        rgba = (
+            self._lit.take(2 * face + view.facing.take(face), axis=0) if lit else soup.rgba.take(face, axis=0)
+        )
+        if lit and soup.smooth is not None:
+            rgba[:, :3] *= irradiance(self._normals(view, hits))[:, None]
         if soup.colors is not None:
             rgba *= soup.colors.at(face, hits.inside)
         if self._atlas is not None and soup.uv is not None:
@@ -243,6 +229,14 @@ class Renderer:
         normals = self._soup.smooth.at(hits.face, hits.inside)
         squared = np.einsum("ni,ni->n", normals, normals)
         return normals * (side / np.sqrt(np.maximum(squared, np.float32(1e-12))))[:, None]
+
+
+def draw_triangle(renderer: Callable[[list[Part]], Any]) -> None:
+    """Try a renderer, this one or OpenGL's, on a triangle; RuntimeError where that does not come out."""
+    camera = centred(look_at((2, 2, 2), (0, 0, 0)), 32.0, 32)
+    share = renderer(plain(Mesh(np.eye(3), np.array([[0, 1, 2]])))).render(camera).mask.mean() / 255
+    if not 0.05 < share < 0.95:
+        raise RuntimeError(f"a triangle covers {share:.0%} of its picture")
 
 
 def _items(rgba: Floats) -> NDArray[np.complex128]:

@@ -6,11 +6,10 @@ All lengths are in the render frame: box-centred, bounding-box diagonal 1.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from t3d.geometry.cameras import Camera, centred, look_at, scaled
+from t3d.geometry.mesh import Array
 
-Array = NDArray[np.float64]
 Range = tuple[float, float]
 
 LENS_MM, SENSOR_MM = 35.0, 32.0
@@ -53,9 +52,9 @@ class View:
     azimuth_deg: float
     elevation_deg: float
     distance: float
-    shift: tuple[float, float, float]
-    tries: int
-    fitted: bool
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    tries: int = 1
+    fitted: bool = False
 
 
 def draw_views(outline: Array, level: Level, count: int, size: int, rng: np.random.Generator) -> list[View]:
@@ -93,7 +92,7 @@ def given_view(camera: Camera) -> View:
     distance = float(np.linalg.norm(camera.eye))
     x, y, z = (camera.eye / max(distance, 1e-12)).tolist()
     azimuth, elevation = np.degrees([np.arctan2(z, x), np.arcsin(y)]).tolist()
-    return View(camera, azimuth % 360.0, elevation, distance, (0.0, 0.0, 0.0), 1, False)
+    return View(camera, azimuth % 360.0, elevation, distance)
 
 
 def in_frame(view: View, length: float, origin: Array) -> View:
@@ -105,8 +104,7 @@ def in_frame(view: View, length: float, origin: Array) -> View:
 
 def _still(azimuth_deg: float, elevation_deg: float, distance: float, size: int) -> View:
     c2w = look_at(distance * towards(azimuth_deg, elevation_deg), (0.0, 0.0, 0.0))
-    camera = centred(c2w, focal_length(size), size)
-    return View(camera, azimuth_deg, elevation_deg, distance, (0.0, 0.0, 0.0), 1, False)
+    return View(centred(c2w, focal_length(size), size), azimuth_deg, elevation_deg, distance)
 
 
 def _draw_view(outline: Array, level: Level, azimuth: float, size: int, rng: np.random.Generator) -> View:
@@ -117,21 +115,12 @@ def _draw_view(outline: Array, level: Level, azimuth: float, size: int, rng: np.
         elevation_deg = rng.uniform(*level.elevation)
         distance = rng.uniform(*level.distance[late])
         shift = rng.uniform(-level.shift[late], level.shift[late], 3)
-        direction = towards(azimuth_deg, elevation_deg)
-        needed = fitting_distance(outline + shift, direction, size)
+        needed = fitting_distance(outline + shift, towards(azimuth_deg, elevation_deg), size)
         if distance >= needed:
             break
-    c2w = look_at(max(distance, needed) * direction, (0.0, 0.0, 0.0))
-    c2w[:3, 3] -= shift
-    return View(
-        camera=centred(c2w, focal_length(size), size),
-        azimuth_deg=azimuth_deg,
-        elevation_deg=elevation_deg,
-        distance=max(distance, needed),
-        shift=(float(shift[0]), float(shift[1]), float(shift[2])),
-        tries=tries,
-        fitted=distance < needed,
-    )
+    view = _still(azimuth_deg, elevation_deg, max(distance, needed), size)
+    camera, moved = scaled(view.camera, 1.0, -shift), tuple(shift.tolist())
+    return replace(view, camera=camera, shift=moved, tries=tries, fitted=distance < needed)
 
 
 def focal_length(size: int) -> float:
@@ -144,13 +133,8 @@ def towards(azimuth_deg: float, elevation_deg: float) -> Array:
     (`2d_render/render.py`, `camera_info`).
     """
     azimuth, elevation = np.radians(azimuth_deg), np.radians(elevation_deg)
-    return np.array(
-        [
-            np.cos(azimuth) * np.cos(elevation),
-            np.sin(elevation),
-            np.sin(azimuth) * np.cos(elevation),
-        ]
-    )
+    across = np.cos(elevation)
+    return np.array([np.cos(azimuth) * across, np.sin(elevation), np.sin(azimuth) * across])
 
 
 def fitting_distance(outline: Array, direction: Array, size: int) -> float:

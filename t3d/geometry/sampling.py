@@ -1,13 +1,19 @@
-"""Points on surfaces and around them."""
+"""Points around surfaces and on them: anywhere, or on what can be seen from outside."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
-from t3d.geometry.distance import Points
-from t3d.geometry.mesh import Array, Indices, Mesh, adjacency, corners, face_areas, face_normals
+from t3d.errors import DataError
+from t3d.geometry.distance import Points, Solid
+from t3d.geometry.mesh import Array, Flags, Indices, Mesh, adjacency, corners, face_areas, face_normals
 
+PointsNormals = tuple[Array, Array]
+
+_LIFT = 1e-4  # how far from the surface rays start, unit lengths
+_ROUNDS = 50  # draws of `count` points before a surface counts as invisible
 _SHARP_DEG = 15.0  # angle between the normals of two faces from which their edge is sharp (Dora)
 
 
@@ -42,7 +48,7 @@ PRESETS: dict[str, tuple[Group, ...]] = {
 """
 
 
-def spatial_points(mesh: Mesh, count: int, groups: tuple[Group, ...], rng: np.random.Generator) -> Points:
+def spatial_points(mesh: Mesh, count: int, groups: tuple[Group, ...], rng: Generator) -> Points:
     """Where distances are sampled: points (count, 3) of the unit frame, in random order."""
     weights = np.cumsum([group.weight for group in groups])
     ends = np.round(count * weights / weights[-1]).astype(np.int64)
@@ -53,20 +59,71 @@ def spatial_points(mesh: Mesh, count: int, groups: tuple[Group, ...], rng: np.ra
     return points[rng.permutation(count)].astype(np.float32)
 
 
-def surface_points(mesh: Mesh, count: int, rng: np.random.Generator) -> tuple[Array, Indices]:
+def surface_points(mesh: Mesh, count: int, rng: Generator) -> tuple[Array, Indices]:
     """Points (count, 3) drawn uniformly by area, and the faces (count,) they lie on."""
     faces = _by_size(face_areas(mesh), count, rng)
     return points_on_faces(mesh, faces, rng), faces
 
 
-def _by_size(sizes: Array, count: int, rng: np.random.Generator) -> Indices:
+def whole_points(mesh: Mesh, count: int, rng: Generator) -> PointsNormals:
+    """Points (count, 3) drawn by area from all faces, with face normals (count, 3)."""
+    points, faces = surface_points(mesh, count, rng)
+    return points, face_normals(mesh)[faces]
+
+
+def visible_points(mesh: Mesh, count: int, views: int, rng: Generator, threads: int = 0) -> PointsNormals:
+    """Points (count, 3) drawn by area from what orthographic views show, with face normals (count, 3).
+
+    mesh: unit frame, oriented. A point is visible when it is hidden by nothing from at least one of
+    `views` directions spread over the sphere, from either side of its face. DeepSDF
+    `src/SampleVisibleMeshSurface.cpp`. DataError when less than 1/50 of the surface is visible.
+    """
+    solid, directions = Solid(mesh, threads), view_directions(views)
+    points, normals = np.zeros((0, 3)), np.zeros((0, 3))
+    for _ in range(_ROUNDS):
+        drawn, fronts = whole_points(mesh, count, rng)
+        shown = seen(solid, drawn, fronts, directions)
+        points, normals = np.concatenate([points, drawn[shown]]), np.concatenate([normals, fronts[shown]])
+        if len(points) >= count:
+            return points[:count], normals[:count]
+    raise DataError(
+        f"only {len(points)} of {_ROUNDS * count} surface points can be seen from outside; look at the mesh"
+        " with `t3d inspect`"
+    )
+
+
+def view_directions(count: int) -> Points:
+    """(count, 3) unit vectors evenly over the sphere, on a Fibonacci spiral (Gonzalez 2010)."""
+    steps = np.arange(count)
+    height = 1.0 - (2.0 * steps + 1.0) / count
+    angle = np.pi * (3.0 - np.sqrt(5.0)) * steps
+    radius = np.sqrt(1.0 - height**2)
+    return np.stack([radius * np.cos(angle), height, radius * np.sin(angle)], axis=1).astype(np.float32)
+
+
+def seen(solid: Solid, points: Array | Points, normals: Array, directions: Points) -> Flags:
+    """(N,) which points (N, 3) rays reach from outside against one of some directions (D, 3).
+
+    They start a little off the surface, on that side of normals (N, 3) which the direction is on; each point
+    is asked only until one gets through.
+    """
+    found = np.zeros(len(points), dtype=bool)
+    for direction in directions:
+        asked = np.flatnonzero(~found)
+        side = np.where(normals[asked] @ direction < 0, -_LIFT, _LIFT)[:, None]
+        origins = points[asked] + side * normals[asked]
+        found[asked] = solid.unblocked(origins, np.broadcast_to(direction, origins.shape))
+    return found
+
+
+def _by_size(sizes: Array, count: int, rng: Generator) -> Indices:
     """(count,) indices, each drawn in proportion to its size; one without size never."""
     total = np.cumsum(sizes)
     drawn = np.searchsorted(total, rng.random(count) * total[-1], side="right")
     return np.minimum(drawn, len(total) - 1)
 
 
-def points_on_faces(mesh: Mesh, faces: Indices, rng: np.random.Generator) -> Array:
+def points_on_faces(mesh: Mesh, faces: Indices, rng: Generator) -> Array:
     """One uniform point (N, 3) on each of the named faces (N,).
 
     Osada et al., Shape distributions (2002), section 4.2.
@@ -88,7 +145,7 @@ def sharp_edges(mesh: Mesh) -> Array:
     return mesh.vertices[first[sharp][common[sharp]].reshape(-1, 2)]
 
 
-def _on_sharp_edges(mesh: Mesh, count: int, rng: np.random.Generator) -> Array:
+def _on_sharp_edges(mesh: Mesh, count: int, rng: Generator) -> Array:
     edges = sharp_edges(mesh)
     if len(edges) == 0:
         return surface_points(mesh, count, rng)[0]
@@ -97,14 +154,13 @@ def _on_sharp_edges(mesh: Mesh, count: int, rng: np.random.Generator) -> Array:
     return (1 - share) * chosen[:, 0] + share * chosen[:, 1]
 
 
-def _in_ball(mesh: Mesh, count: int, rng: np.random.Generator) -> Array:
+def _in_ball(mesh: Mesh, count: int, rng: Generator) -> Array:
     directions = rng.normal(size=(count, 3))
-    return directions * (
-        rng.random((count, 1)) ** (1 / 3) / np.linalg.norm(directions, axis=1, keepdims=True)
-    )
+    radii = rng.random((count, 1)) ** (1 / 3)
+    return directions * (radii / np.linalg.norm(directions, axis=1, keepdims=True))
 
 
-_ORIGINS: dict[str, Callable[[Mesh, int, np.random.Generator], Array]] = {
+_ORIGINS: dict[str, Callable[[Mesh, int, Generator], Array]] = {
     "surface": lambda mesh, count, rng: surface_points(mesh, count, rng)[0],
     "sharp edges": _on_sharp_edges,
     "cube": lambda mesh, count, rng: rng.uniform(-1.0, 1.0, size=(count, 3)),

@@ -1,7 +1,6 @@
 """Colour spaces, lights and textures: what turns a point seen on a surface into a colour."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ def irradiance(normals: Floats) -> Floats:
 
 def decode(srgb: NDArray[np.uint8]) -> Floats:
     """Linear values in [0, 1] of sRGB bytes (IEC 61966-2-1), any shape."""
-    return _DECODED[srgb]
+    return _DECODED.take(srgb)
 
 
 def encode(linear: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
@@ -50,49 +49,36 @@ def encode(linear: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     return _ENCODED.take(codes.astype(np.intp), mode="clip")
 
 
-def _decoded() -> Floats:
-    code = np.arange(256) / 255.0
-    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_CODE, _LEVEL = np.arange(256) / 255.0, np.arange(_CODES) / (_CODES - 1.0)
+_DECODED = np.where(_CODE <= 0.04045, _CODE / 12.92, ((_CODE + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_GAMMA = np.where(_LEVEL <= 0.0031308, 12.92 * _LEVEL, 1.055 * _LEVEL ** (1 / 2.4) - 0.055)
+_ENCODED = np.round(255.0 * _GAMMA).astype(np.uint8)  # fine enough that all 256 codes survive the way back
 
 
-def _encoded() -> NDArray[np.uint8]:
-    """A table: fine enough that every one of the 256 codes survives decoding and encoding."""
-    linear = np.arange(_CODES) / (_CODES - 1.0)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(255.0 * srgb).astype(np.uint8)
-
-
-_DECODED = _decoded()
-_ENCODED = _encoded()
-
-
-@dataclass(frozen=True)
-class Texture:
-    """A picture that repeats in both directions."""
-
-    pixels: NDArray[np.uint8]
-    """(H, W, 4) sRGB and alpha; the first row is at v = 1."""
-
-    def copies(self) -> Iterator[NDArray[np.uint16]]:
-        """The picture in linear light, in 16 bits, then coarser and coarser copies, down to a texel."""
-        texels = np.concatenate([_DECODED.take(self.pixels[..., :3]), self.pixels[..., 3:] / _BYTE], axis=2)
-        while True:
-            yield (texels * _FULL + np.float32(0.5)).astype(np.uint16)
-            if texels.shape[:2] == (1, 1):
-                return
-            texels = _halved(texels)
+def copies(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint16]]:
+    """A texture (H, W, 4) in linear light, in 16 bits, then coarser and coarser copies, down to a texel."""
+    texels = np.concatenate([decode(pixels[..., :3]), pixels[..., 3:] / _BYTE], axis=2)
+    while True:
+        yield (texels * _FULL + np.float32(0.5)).astype(np.uint16)
+        if texels.shape[:2] == (1, 1):
+            return
+        texels = _halved(texels)
 
 
 class Atlas:
-    """Textures with their coarser copies (Williams 1983, "Pyramidal parametrics"), sampled all at once."""
+    """Textures with their coarser copies (Williams 1983, "Pyramidal parametrics"), sampled all at once.
 
-    def __init__(self, textures: Sequence[Texture]) -> None:
-        copies = [list(texture.copies()) for texture in textures]
-        flat = [copy for chain in copies for copy in chain]
+    They repeat in both directions.
+    """
+
+    def __init__(self, textures: Sequence[NDArray[np.uint8]]) -> None:
+        """textures: (H, W, 4) sRGB and alpha; the first row is at v = 1."""
+        chains = [list(copies(texture)) for texture in textures]
+        flat = [copy for chain in chains for copy in chain]
         self._texels = np.concatenate([copy.reshape(-1, 4) for copy in flat])
         self._height, self._width = np.array([copy.shape[:2] for copy in flat], dtype=np.int32).T.copy()
         self._start = np.cumsum([0, *(len(copy.reshape(-1, 4)) for copy in flat[:-1])], dtype=np.int64)
-        counts = np.array([len(chain) for chain in copies], dtype=np.int32)
+        counts = np.array([len(chain) for chain in chains], dtype=np.int32)
         self._first, self._last = np.cumsum(counts, dtype=np.int32) - counts, counts - 1
 
     def sample(self, uv: Floats, texture: NDArray[np.int32], texels: Floats) -> Floats:
@@ -122,11 +108,8 @@ def _neighbours(along: Floats, count: NDArray[np.int32]) -> tuple[Any, Any, Floa
     floor = np.floor(spot)
     before = floor.astype(np.int32)
     after = before + 1
-    return (
-        np.where(before < 0, count - 1, before),
-        np.where(after == count, 0, after),
-        (spot - floor)[:, None],
-    )
+    before, after = np.where(before < 0, count - 1, before), np.where(after == count, 0, after)
+    return before, after, (spot - floor)[:, None]
 
 
 def _halved(texels: Floats) -> Floats:

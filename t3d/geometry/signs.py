@@ -1,17 +1,16 @@
 """Inside or outside, by name: several methods for meshes as they come, and a second opinion on any."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from t3d.errors import DataError
 from t3d.geometry.distance import TOUCHING, Points, Solid, sphere_directions, triangle_distance
 from t3d.geometry.mesh import Flags, corners
+from t3d.geometry.opengl import tried
+from t3d.geometry.sampling import seen
 
 Sign = Callable[[Solid, Points, Points, np.random.Generator], Flags]
 """(N,) which points (N, 3) at distances (N,) from the surface are inside."""
@@ -77,18 +76,14 @@ def _parity(solid: Solid, points: Points, distance: Points, rng: np.random.Gener
 
 def _visibility(solid: Solid, points: Points, distance: Points, rng: np.random.Generator) -> Flags:
     """No way out in any of 64 random directions."""
-    inside = np.arange(len(points))
-    for direction in sphere_directions(64, rng):
-        origins = points[inside]
-        inside = inside[~solid.unblocked(origins, np.broadcast_to(direction, origins.shape))]
-    return np.isin(np.arange(len(points)), inside, assume_unique=True)
+    return ~seen(solid, points, np.zeros(points.shape), sphere_directions(64, rng))
 
 
 _SCANS = """
-import sys, mesh_to_sdf, numpy, trimesh
-given = numpy.load(sys.argv[1])
+import os, mesh_to_sdf, numpy, trimesh
+given = numpy.load(os.environ["GIVEN"])
 mesh = trimesh.Trimesh(given["vertices"], given["faces"], process=False)
-numpy.save(sys.argv[2], mesh_to_sdf.mesh_to_sdf(mesh, given["points"]) < 0)
+numpy.save(os.environ["FOUND"], mesh_to_sdf.mesh_to_sdf(mesh, given["points"]) < 0)
 """
 
 
@@ -99,15 +94,13 @@ def _mesh_to_sdf(solid: Solid, points: Points, distance: Points, rng: np.random.
     what it imports, and keeps its contexts. DataError when it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "given.npz", Path(folder) / "inside.npy"
-        np.savez(given, vertices=solid.mesh.vertices, faces=solid.mesh.faces, points=points)
-        command = [sys.executable, "-W", "ignore", "-c", _SCANS, str(given), str(found)]
-        variables = {"PYOPENGL_PLATFORM": "egl", **os.environ}
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        files = {"GIVEN": f"{folder}/given.npz", "FOUND": f"{folder}/inside.npy"}
+        np.savez(files["GIVEN"], vertices=solid.mesh.vertices, faces=solid.mesh.faces, points=points)
+        egl = {"PYOPENGL_PLATFORM": os.environ.get("PYOPENGL_PLATFORM", "egl")}
+        works, reason = tried(_SCANS, files | egl, None)
+        if not works:
             raise DataError(f"mesh-to-sdf failed: {reason}; see `t3d doctor`, or choose another sdf.sign")
-        return np.load(found)
+        return np.load(files["FOUND"])
 
 
 SIGNS: dict[str, Sign] = {

@@ -66,7 +66,8 @@ def tile(caption: str, mesh: Mesh | None, camera: Camera, color: Color = TRUE, n
 
 def draw(mesh: Mesh, camera: Camera, color: Color = TRUE) -> Picture:
     """Picture of a mesh; mesh and camera in one frame."""
-    from t3d.geometry.raycast import Renderer, plain
+    from t3d.geometry.parts import plain
+    from t3d.geometry.raycast import Renderer
 
     image = Renderer(plain(mesh, color)).render(camera)
     return cut_out(image.rgb, image.mask)

@@ -31,7 +31,7 @@ def labels(geometry: Path, mesh: Path, *, out: Path, params: Params, rng: Rng, t
     from t3d.datasets.obj import face_groups
     from t3d.geometry.distance import Solid
     from t3d.geometry.mesh import Mesh
-    from t3d.geometry.surface import visible_points
+    from t3d.geometry.sampling import visible_points
 
     points, _ = visible_points(read_ply(mesh / "mesh.ply"), params.count, params.views, rng, threads)
     groups, names, of = face_groups(geometry), [], np.full(len(points), -1)

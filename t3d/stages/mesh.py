@@ -1,7 +1,6 @@
 """The shape's geometry in the unit frame, clean and oriented: what everything else is measured on."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -37,16 +36,13 @@ def mesh(geometry: Path, *, out: Path, params: Params, rng: Rng, threads: int, s
     from t3d.datasets.meshes import load_geometry, write_ply
     from t3d.datasets.virtual import original
     from t3d.geometry.inspection import prepare
-    from t3d.geometry.normalize import fixed, unchanged, unit_cube, unit_sphere
     from t3d.geometry.stretch import draw_stretch
 
-    modes = {"unit-sphere": unit_sphere, "unit-cube": unit_cube, "none": unchanged}
-    normalize = modes.get(params.normalization) or partial(fixed, scale=params.scale)
     raw, stretch = load_geometry(geometry), None
     if original(shape):
         stretch = draw_stretch(raw, params.stretch, params.pieces, rng)
         raw = stretch.stretched(raw)
-    unit, transform, found = prepare(raw, rng, threads, normalize)
+    unit, transform, found = prepare(raw, rng, threads, params.normalization, params.scale)
     write_ply(out / "mesh.ply", unit)
     write_transform(out / "transform.json", transform, stretch)
     write_json(out / "inspection.json", found)

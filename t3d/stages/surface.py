@@ -29,7 +29,7 @@ def surface(mesh: Path, *, out: Path, params: Params, rng: Rng, threads: int) ->
     """
     from t3d.datasets.formats import read_transform, write_normalization
     from t3d.datasets.meshes import read_ply, write_points
-    from t3d.geometry.surface import visible_points, whole_points
+    from t3d.geometry.sampling import visible_points, whole_points
 
     transform, shape = read_transform(mesh / "transform.json"), read_ply(mesh / "mesh.ply")
     if params.part == "whole":

@@ -118,16 +118,9 @@ def _loads(library: str) -> bool:
 
 def raycast() -> str:
     """Draw a triangle with t3d's own renderer; the version of what casts the rays."""
-    import numpy as np
+    from t3d.geometry.raycast import Renderer, draw_triangle
 
-    from t3d.geometry.cameras import centred, look_at
-    from t3d.geometry.mesh import Mesh
-    from t3d.geometry.raycast import plain, render
-
-    camera = centred(look_at((2, 2, 2), (0, 0, 0)), 32.0, 32)
-    share = render(plain(Mesh(np.eye(3), np.array([[0, 1, 2]]))), camera).mask.mean() / 255
-    if not 0.05 < share < 0.95:
-        raise RuntimeError(f"a triangle covers {share:.0%} of its picture")
+    draw_triangle(Renderer)
     return f"open3d {metadata.version('open3d')} draws a triangle"
 
 

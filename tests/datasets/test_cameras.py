@@ -7,8 +7,7 @@ import pytest
 
 from t3d.datasets.cameras import coded_map, depth_unit, given_cameras, read_cameras, write_cameras
 from t3d.errors import DataError
-from t3d.geometry.cameras import centred, look_at
-from t3d.geometry.image import Maps
+from t3d.geometry.cameras import Maps, centred, look_at
 from t3d.geometry.normalize import Transform
 from t3d.geometry.recipe import View
 

@@ -19,7 +19,8 @@ from t3d.geometry.cameras import (
     w2c_opencv,
 )
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.raycast import Renderer, plain
+from t3d.geometry.parts import plain
+from t3d.geometry.raycast import Renderer
 
 POINTS = np.random.default_rng(3).normal(size=(40, 3)) * 0.3
 

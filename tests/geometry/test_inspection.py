@@ -57,6 +57,14 @@ def test_inconsistent_winding_is_told_as_the_file_has_it():
     assert facts["flipped_faces"] == 1
 
 
+def test_vertices_that_no_face_uses_do_not_count():
+    stray = Mesh(np.concatenate([box().vertices, [[50.0, 60, 70]]]), box().faces)
+    unit, transform, facts = prepare(stray, np.random.default_rng(0))
+    assert (len(unit.vertices), facts["vertices"]) == (8, 8)
+    assert np.array_equal(transform.offset, [-0.5, -1, -1.5])
+    assert (transform.scale, transform.mode) == (pytest.approx(2 / (1.03 * 14**0.5)), "unit-sphere")
+
+
 def test_nothing_but_slivers_is_an_error():
     line = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]])
     with pytest.raises(DataError, match="no face with an area"):

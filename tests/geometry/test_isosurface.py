@@ -367,11 +367,6 @@ def test_a_gyroid_at_512_takes_less_than_a_gibibyte():
     assert mebibytes < 1024
 
 
-def test_bound_scales_the_box():
-    mesh = extract(sphere(1.4), 64, bound=2.0)
-    assert volume(mesh) == pytest.approx(4 / 3 * np.pi * 1.4**3, rel=5e-3)
-
-
 @pytest.mark.parametrize("batch", [1000, 777, 2**20])
 def test_batches_do_not_matter(batch):
     whole, pieces = find_surface(torus, 64), find_surface(torus, 64, batch=batch)

@@ -10,10 +10,10 @@ from t3d.geometry.mesh import (
     Mesh,
     adjacency,
     bounds,
+    cleaned,
+    components,
     concatenate,
     corners,
-    drop_degenerate,
-    drop_duplicates,
     face_areas,
     face_normals,
     flipped,
@@ -79,6 +79,8 @@ def test_adjacency_counts_faces_at_edges(mesh, counts):
     assert dict(zip(values.tolist(), numbers.tolist(), strict=True)) == counts
     assert joined.coherent.all()
     assert len(joined.pairs) == counts[2]
+    edges = np.sort(mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    assert np.array_equal(np.unique(edges, axis=0), joined.edges)
 
 
 def test_adjacency_sees_the_neighbours_of_a_flipped_face_disagree():
@@ -112,14 +114,21 @@ def test_weld_joins_positive_and_negative_zero_and_drops_strays():
 def test_degenerate_faces_go_and_thin_ones_stay():
     vertices = np.array([[0.0, 0, 0], [1, 0, 0], [0.5, 0, 0], [0.5, 1e-6, 0], [0, 1, 0]])
     faces = np.array([[0, 1, 4], [0, 1, 2], [0, 0, 4], [0, 1, 3]])
-    kept, dropped = drop_degenerate(Mesh(vertices, faces))
-    assert dropped == 2
-    assert np.array_equal(kept.faces, [[0, 1, 4], [0, 1, 3]])
+    kept, degenerate, doubled = cleaned(Mesh(vertices, faces))
+    assert (degenerate, doubled) == (2, 0)
+    assert np.array_equal(corners(kept), vertices[[[0, 1, 4], [0, 1, 3]]])
 
 
 def test_doubled_faces_go_whatever_their_winding_and_first_corner():
     mesh = box()
     doubled = np.concatenate([mesh.faces, mesh.faces[:5, ::-1], np.roll(mesh.faces[7:9], 1, axis=1)])
-    kept, dropped = drop_duplicates(Mesh(mesh.vertices, doubled))
-    assert dropped == 7
-    assert np.array_equal(kept.faces, mesh.faces)
+    kept, degenerate, dropped = cleaned(Mesh(mesh.vertices, doubled))
+    assert (degenerate, dropped) == (0, 7)
+    assert np.array_equal(corners(kept), corners(mesh))
+
+
+def test_components_share_a_number():
+    found = components(6, np.array([[4, 1], [1, 0], [3, 5]]))
+    assert len(set(found)) == 3
+    assert found[0] == found[1] == found[4]
+    assert found[3] == found[5]

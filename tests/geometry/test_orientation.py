@@ -7,15 +7,15 @@ from made_meshes import as_mesh, box, damaged
 
 from t3d.geometry import orientation
 from t3d.geometry.distance import Solid
-from t3d.geometry.mesh import Mesh, adjacency, concatenate, drop_duplicates, flipped, weld
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.mesh import Mesh, adjacency, cleaned, concatenate, flipped, weld
+from t3d.geometry.normalize import normalize
 from t3d.geometry.orientation import coherent_patches, outward
 from t3d.geometry.sampling import PRESETS, spatial_points
 
 
 def unit(mesh):
     mesh = weld(mesh)
-    return Mesh(unit_sphere(mesh.vertices, mesh.faces).apply(mesh.vertices), mesh.faces)
+    return Mesh(normalize(mesh.vertices).apply(mesh.vertices), mesh.faces)
 
 
 def chair():
@@ -123,6 +123,6 @@ def test_a_one_sided_band_is_cut_in_one_place():
 def test_doubling_all_faces_changes_nothing_once_doubles_are_dropped():
     mesh = unit(chair())
     doubled = Mesh(mesh.vertices, np.concatenate([mesh.faces, mesh.faces[:, ::-1]]))
-    single, dropped = drop_duplicates(doubled)
+    single, _, dropped = cleaned(doubled)
     assert dropped == len(mesh.faces)
     assert not outward(single, np.random.default_rng(0)).any()

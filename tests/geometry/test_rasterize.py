@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from t3d.errors import DataError, UsageError
 from t3d.geometry import opengl, rasterize, raycast
 from t3d.geometry.cameras import Camera, centred, look_at, project
 from t3d.geometry.mesh import Mesh, concatenate
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.normalize import normalize
 from t3d.geometry.parts import Material, Part, plain
 from t3d.tasks.synth import synthesize
 
@@ -61,12 +62,8 @@ def color_difference(one, other):
 
 
 def in_unit_frame(parts):
-    whole = concatenate([Mesh(np.asarray(part.vertices), np.asarray(part.faces)) for part in parts])
-    transform = unit_sphere(whole.vertices, whole.faces)
-    return [
-        Part(transform.apply(part.vertices), part.faces, part.normals, part.uv, part.material, part.colors)
-        for part in parts
-    ]
+    transform = normalize(concatenate(parts).vertices)
+    return [replace(part, vertices=transform.apply(part.vertices)) for part in parts]
 
 
 def check_backends(shapes, views):

@@ -10,15 +10,8 @@ from hypothesis import strategies as st
 from t3d.errors import DataError
 from t3d.geometry.cameras import centred, look_at, project
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.raycast import (
-    LAYERS,
-    OFFSETS,
-    Material,
-    Part,
-    Renderer,
-    plain,
-    render,
-)
+from t3d.geometry.parts import Material, Part, plain
+from t3d.geometry.raycast import LAYERS, OFFSETS, Renderer
 from t3d.geometry.shading import decode, encode, irradiance
 
 QUAD = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
@@ -32,6 +25,10 @@ RED, BLUE = (0.8, 0.0, 0.0, 1.0), (0.0, 0.0, 0.8, 1.0)
 def camera(eye=(0.0, 0.0, 2.0), size=64):
     """Two units from the quad's plane with a focal length of `size`: the quad fills the picture."""
     return centred(look_at(eye, (0, 0, 0)), float(size), size)
+
+
+def render(parts, view):
+    return Renderer(parts).render(view)
 
 
 def quad(z=0.0, color=RED, mode="opaque", texture=None, scale=1.0, **more):

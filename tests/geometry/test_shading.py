@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t3d.geometry import shading
-from t3d.geometry.shading import Atlas, Texture, decode, encode, irradiance
+from t3d.geometry.shading import Atlas, copies, decode, encode, irradiance
 
 CODES = np.arange(256, dtype=np.uint8)
 
@@ -61,7 +61,7 @@ def test_samples_are_bilinear_and_repeat(height, width, seed):
 
 def sampled(pixels, uv, texels=1.0):
     uv = np.asarray(uv, np.float32)
-    atlas = Atlas([Texture(pixels)])
+    atlas = Atlas([pixels])
     return atlas.sample(uv, np.zeros(len(uv), np.int32), np.full(len(uv), texels, np.float32))
 
 
@@ -92,7 +92,7 @@ def test_invisible_texels_do_not_bleed_into_coarser_copies():
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (16, 9), (5, 7), (64, 64)])
 def test_copies_halve_down_to_one_texel(height, width):
-    shapes = [copy.shape[:2] for copy in Texture(np.zeros((height, width, 4), np.uint8)).copies()]
+    shapes = [copy.shape[:2] for copy in copies(np.zeros((height, width, 4), np.uint8))]
     halved = [(height, width)]
     while halved[-1] != (1, 1):
         halved.append(((halved[-1][0] + 1) // 2, (halved[-1][1] + 1) // 2))
@@ -115,7 +115,7 @@ def test_textures_of_one_atlas_do_not_mix():
     pictures = [rng.integers(0, 256, (*size, 4), dtype=np.uint8) for size in ((3, 5), (8, 2), (1, 1))]
     uv = rng.uniform(-1, 1, (60, 2)).astype(np.float32)
     number, texels = np.arange(60, dtype=np.int32) % 3, rng.uniform(0, 9, 60).astype(np.float32)
-    found = Atlas([Texture(picture) for picture in pictures]).sample(uv, number, texels)
+    found = Atlas(pictures).sample(uv, number, texels)
     for row in range(60):
         alone = sampled(pictures[number[row]], uv[row : row + 1], texels[row])[0]
         assert np.array_equal(found[row], alone)

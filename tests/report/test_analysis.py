@@ -6,7 +6,7 @@ import pytest
 from t3d.datasets.formats import write_json, write_transform
 from t3d.datasets.meshes import write_ply
 from t3d.geometry.mesh import Mesh, concatenate
-from t3d.geometry.normalize import unchanged
+from t3d.geometry.normalize import normalize
 from t3d.report import analysis
 from t3d.report.analysis import flaw, worst_rows
 from t3d.report.gallery import ShapeFolders, Subject
@@ -118,7 +118,7 @@ def moved(by=0.0, size=1.0):
 def subject(folder, made=None, status=None):
     """Made of a tetrahedron; all artifacts in one folder."""
     (folder / "easy").mkdir(parents=True)
-    write_transform(folder / "transform.json", unchanged(TETRA.vertices, TETRA.faces))
+    write_transform(folder / "transform.json", normalize(TETRA.vertices, "none"))
     write_ply(folder / "mesh.ply", TETRA)
     write_json(folder / "choices.json", {"fix": "easy/30", "easy/30": status or {"status": "ok"}})
     if made:

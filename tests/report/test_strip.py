@@ -8,8 +8,9 @@ from t3d.datasets.cameras import write_cameras
 from t3d.datasets.formats import write_json, write_transform
 from t3d.datasets.meshes import write_ply
 from t3d.geometry.mesh import Mesh, bounds
-from t3d.geometry.normalize import unit_sphere
-from t3d.geometry.raycast import Renderer, plain
+from t3d.geometry.normalize import normalize
+from t3d.geometry.parts import plain
+from t3d.geometry.raycast import Renderer
 from t3d.geometry.recipe import View
 from t3d.report.gallery import Subject, strip
 from t3d.report.pictures import MADE, TRUE, around
@@ -31,7 +32,7 @@ class Identity:
 
 @pytest.fixture
 def subject(tmp_path):
-    transform = unit_sphere(TETRA.vertices, TETRA.faces)
+    transform = normalize(TETRA.vertices)
     unit = Mesh(transform.apply(TETRA.vertices), TETRA.faces)
     views, mesh, made = (tmp_path / name for name in ("views", "mesh", "made"))
     for folder in (views / "easy", mesh, made / "easy"):
@@ -74,7 +75,7 @@ def test_the_drawn_pictures_have_the_size_asked_for(subject):
 
 def test_a_reconstruction_comes_back_to_the_unit_frame(subject):
     mesh = subject.made()
-    expected = unit_sphere(TETRA.vertices, TETRA.faces).apply(TETRA.vertices)
+    expected = normalize(TETRA.vertices).apply(TETRA.vertices)
     assert np.allclose(mesh.vertices, expected, atol=1e-12)
 
 

@@ -4,7 +4,7 @@ import pytest
 from t3d.datasets.formats import read_json, read_npz, write_transform
 from t3d.datasets.meshes import load_geometry, write_ply
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.normalize import normalize
 from t3d.stages.labels import Params, labels
 
 CORNERS = [[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]
@@ -27,7 +27,7 @@ def run(tmp_path, text, suffix=".obj"):
     path = tmp_path / f"model{suffix}"
     path.write_text(text)
     mesh = load_geometry(path)
-    transform = unit_sphere(mesh.vertices, mesh.faces)
+    transform = normalize(mesh.vertices)
     write_ply(tmp_path / "mesh.ply", Mesh(transform.apply(mesh.vertices), mesh.faces))
     write_transform(tmp_path / "transform.json", transform)
     out = tmp_path / "out"

@@ -6,7 +6,7 @@ import pytest
 from t3d.datasets.formats import read_json, write_normalization
 from t3d.datasets.meshes import write_ply, write_points
 from t3d.geometry.mesh import Mesh
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.normalize import normalize
 from t3d.geometry.sampling import surface_points
 from t3d.stages.oracle_retrieval import Params, oracle_retrieval
 
@@ -19,7 +19,7 @@ def box(size):
 
 
 def unit(mesh):
-    transform = unit_sphere(mesh.vertices, mesh.faces)
+    transform = normalize(mesh.vertices)
     return Mesh(transform.apply(mesh.vertices), mesh.faces), transform
 
 

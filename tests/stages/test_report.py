@@ -14,9 +14,10 @@ from t3d.datasets.cameras import write_cameras
 from t3d.datasets.formats import read_json, write_json, write_transform
 from t3d.datasets.meshes import write_ply
 from t3d.geometry.mesh import Mesh, bounds
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.normalize import normalize
+from t3d.geometry.parts import plain
 from t3d.geometry.protocols import chosen
-from t3d.geometry.raycast import Renderer, plain
+from t3d.geometry.raycast import Renderer
 from t3d.geometry.recipe import View
 from t3d.models.decoder import DecoderConfig, build_decoder
 from t3d.models.encoder import EncoderConfig, build_encoder, resnet_settings
@@ -62,7 +63,7 @@ def write_views(folder, mesh, transform, rng):
 
 def write_shape(root, truth, made, rng):
     """Folders views, mesh and reconstructions of a shape; without a reconstructed mesh, why there is none."""
-    transform = unit_sphere(truth.vertices, truth.faces)
+    transform = normalize(truth.vertices)
     write_views(root / "views", truth, transform, rng)
     (root / "mesh").mkdir()
     write_ply(root / "mesh" / "mesh.ply", Mesh(transform.apply(truth.vertices), truth.faces))

@@ -21,7 +21,7 @@ from t3d.datasets.meshes import load_geometry, read_ply, write_ply
 from t3d.errors import DataError
 from t3d.geometry.cameras import look_at, project
 from t3d.geometry.mesh import Mesh, bounds
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.normalize import normalize
 from t3d.stages.mesh import Params as MeshParams
 from t3d.stages.mesh import mesh
 from t3d.stages.views import Params, views
@@ -49,7 +49,7 @@ def red_table(folder):
 def mesh_artifact(folder, path):
     """What the `mesh` stage makes: the shape in the unit frame and the transform to it."""
     shape = load_geometry(path)
-    transform = unit_sphere(shape.vertices, shape.faces)
+    transform = normalize(shape.vertices)
     folder.mkdir()
     write_ply(folder / "mesh.ply", Mesh(transform.apply(shape.vertices), shape.faces))
     write_transform(folder / "transform.json", transform)

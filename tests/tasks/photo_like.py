@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from t3d.datasets.appearance import load_appearance
 from t3d.datasets.meshes import load_geometry
-from t3d.geometry.normalize import unit_sphere
+from t3d.geometry.normalize import normalize
 from t3d.geometry.parts import Part
 from t3d.geometry.raycast import Renderer
 from t3d.report.pictures import around
@@ -24,7 +24,7 @@ def parts_of(model: Path) -> list[Part]:
     from dataclasses import replace
 
     mesh = load_geometry(model)
-    transform = unit_sphere(mesh.vertices, mesh.faces)
+    transform = normalize(mesh.vertices)
     return [replace(part, vertices=transform.apply(part.vertices)) for part in load_appearance(model).parts]
 
 
