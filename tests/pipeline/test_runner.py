@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t3d.errors import StoreError, UsageError
-from t3d.pipeline.runner import Execution, Queue, run
+from t3d.pipeline.runner import Execution, Queue, run, side_by_side
 from t3d.pipeline.store import read_manifest
 
 
@@ -316,3 +317,20 @@ def test_the_highest_priority_comes_first_then_the_order_of_the_plan():
     assert not list(queue.take(1))
     queue.decided(("b", ""))
     assert [work.id[0] for work in queue.take(1)] == ["d"]
+
+
+def test_trainings_that_wait_for_none_run_side_by_side_but_never_on_a_gpu(monkeypatch):
+    def task(name, *upstream, resource="train"):
+        return SimpleNamespace(id=name, upstream=upstream, stage=SimpleNamespace(resource=resource))
+
+    samples = task("samples", resource=None)
+    first = [samples, task("codes", "samples"), task("s1", "codes", "views")]
+    both = SimpleNamespace(todo=[*first, task("pretrain"), task("s2", "pretrain", "samples")])
+    monkeypatch.setattr("t3d.pipeline.runner.gpus", lambda: 0)
+    assert side_by_side(both, 4) == 2
+    assert side_by_side(both, 1) == 1
+    assert side_by_side(SimpleNamespace(todo=first), 4) == 1, "its two trainings wait for each other"
+    assert side_by_side(SimpleNamespace(todo=first[2:]), 4) == 1, "the first is made already"
+    assert side_by_side(SimpleNamespace(todo=[samples]), 4) == 1
+    monkeypatch.setattr("t3d.pipeline.runner.gpus", lambda: 8)
+    assert side_by_side(both, 4) == 1
