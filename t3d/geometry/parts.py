@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t3d.errors import DataError
-from t3d.geometry.mesh import Mesh, bounds, concatenate, face_areas, weld
+from t3d.geometry.mesh import Indices, Mesh, bounds, concatenate, face_areas, weld
 from t3d.geometry.shading import Floats, decode
 from t3d.geometry.stretch import Stretch
 
@@ -151,7 +151,7 @@ def join(parts: Sequence[Part]) -> Soup:
     )
 
 
-def _twins(mesh: Mesh) -> tuple[Whole, Whole, Whole]:
+def _twins(mesh: Mesh) -> tuple[Indices, Indices, Indices]:
     """Faces that share their three places: modelling programs double faces, reversed, to colour each side.
 
     A ray would meet either of them. The first face at the same place (F,), corners in the order of that
