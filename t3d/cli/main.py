@@ -49,6 +49,15 @@ def _fill() -> None:
             command.epilog = "\n\n".join(filter(None, parts))
 
 
+def _one_line(error: click.ClickException) -> str:
+    """What was wrong and where to look; the whole help where nothing was asked."""
+    text, context = error.format_message(), getattr(error, "ctx", None)
+    if context and text == context.get_help():
+        return text
+    hint = f"; see {context.command_path} --help" if context else ""
+    return f"error: {' '.join(text.split()).rstrip('.')}{hint}"
+
+
 def main() -> None:
     """Entry point: 0 good, 1 failures, 2 wrong usage or bad input, 130 interrupted."""
     debug = "--debug" in sys.argv
@@ -60,7 +69,7 @@ def main() -> None:
         say("interrupted; what was finished is kept, the same command goes on from there")
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        say(_one_line(error))
         sys.exit(2)
     except (T3dError, OSError) as error:
         if debug:

@@ -32,7 +32,7 @@ def settings_of(options: Mapping[str, Any], earlier: Mapping[str, Any] | None = 
         known(name, [*KINDS.keys() - {"retry_failed"}], f"{path}: setting")
     environment = {name: os.environ.get(f"T3D_{name.upper()}") for name in ("data", "work")}
     settings = Settings(**{name: value for name, value in earlier.items() if name in KINDS})
-    for where, layer in ((path, flat), ("environment", environment), ("option", options)):
+    for where, layer in ((f"{path}: ", flat), ("environment: ", environment), ("--", options)):
         settings = replace(settings, **_checked(layer, where))
     values: dict[str, dict[str, Any]] = {}
     sets = [(stage, {name: value}) for stage, name, value in map(assignment, options.get("sets", ()))]
@@ -46,17 +46,19 @@ def settings_of(options: Mapping[str, Any], earlier: Mapping[str, Any] | None = 
 def read_config(options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The settings' TOML, named or `t3d.toml`, and its content."""
     path = options.get("config") or ("t3d.toml" if Path("t3d.toml").is_file() else "")
+    if path and not Path(path).is_file():
+        raise UsageError(f"--config {path}: no such file; leave it out, or name a TOML file")
     return (path, read_toml(Path(path))) if path else ("settings", {})
 
 
 def _checked(layer: Mapping[str, Any], where: str) -> dict[str, Any]:
     checked = {}
     for name in [name for name in KINDS if layer.get(name) is not None]:
-        value = checked[name] = coerce(layer[name], KINDS[name], f"{where}: {name}")
+        value = checked[name] = coerce(layer[name], KINDS[name], f"{where}{name}")
         if name in PATHS and not value.strip():
-            raise UsageError(f"{where}: {name} is empty; name a folder, or leave it out")
+            raise UsageError(f"{where}{name} is empty; name a folder, or leave it out")
         for method in value.split(",") if name == "contrastive" else []:
-            known(method, METHODS, f"{where}: {name}")
+            known(method, METHODS, f"{where}{name}")
     return checked
 
 

@@ -219,16 +219,19 @@ def open_pack(path: Path) -> Pack:
     """A pack, opened in the time that its index takes to read; raises `DataError` for any other file."""
     try:
         with path.open("rb") as file:
-            head = file.read(len(MAGIC))
+            if file.read(len(MAGIC)) != MAGIC:
+                raise ValueError("of another kind")
             file.seek(-TRAILER.size, 2)
             length, crc, end = TRAILER.unpack(file.read(TRAILER.size))
             file.seek(-TRAILER.size - length, 2)
             text = file.read(length)
-        if head != MAGIC or end != END or zlib.crc32(text) != crc:
-            raise ValueError("torn, damaged, or of another kind")
+        if end != END or zlib.crc32(text) != crc:
+            raise ValueError("torn or damaged")
         return Pack(path, json.loads(text))
     except (OSError, ArithmeticError, ValueError, LookupError, TypeError, struct.error) as error:
-        raise DataError(f"{path}: no pack ({error}); make it again with t3d export") from error
+        raise DataError(
+            f"{path}: no pack ({error}); name one that t3d export made, or a folder of meshes"
+        ) from error
 
 
 def _mapped(path: Path, array: Mapping[str, Any]) -> NDArray[Any]:

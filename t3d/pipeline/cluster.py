@@ -43,7 +43,7 @@ def start(table: Mapping[str, Any]) -> Any:
         options.setdefault("worker_extra_args", ["--resources", "train=1"])
         cluster = getattr(dask_jobqueue, KINDS[kind])(**options)
     except ImportError:
-        needs = "needs dask-jobqueue: pip install 't3d[cluster]'"
+        needs = "needs dask-jobqueue: pip install dask-jobqueue"
         raise UsageError(f"[cluster] kind {kind!r} {needs}") from None
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"[cluster] kind {kind!r}: {' '.join(str(error).split())}") from None

@@ -53,6 +53,8 @@ class Params:
     """Draws before the last one is moved back until the shape fits (`2d_render/batch.py` gives up there)."""
 
     def __post_init__(self) -> None:
+        if min(self.views, self.size) < 1:
+            raise ValueError("views and size must be at least 1")
         if (self.recipe == "file") != bool(self.cameras):
             raise ValueError("recipe=file and cameras=FILE.json belong together; give both or neither")
 

@@ -55,7 +55,7 @@ def _own(function: str) -> str:
     return f"from t3d.tasks import doctor; print(doctor.{function}())"
 
 
-_EXTRA = 'pip install "t3d[backends]"'
+_EXTRA = "pip install pyrender mesh-to-sdf"
 _EGL = packages([("libegl1", "libegl"), ("libgl1", "libgl"), ("", "mesalib")])
 _PYOPENGL = 'pip install --no-deps "PyOpenGL>=3.1.7"'  # pyrender asks for 3.1.0
 _OSMESA = f"{packages([('libosmesa6', 'mesalib')])}; {_PYOPENGL}"

@@ -212,6 +212,8 @@ def _copies(layout: str, src: Path) -> dict[Path, Path]:
         if level in LEVELS:
             copies[Path(name, shape, GIVEN, "views", level, path.name)] = path
     whole = {place.parts[:4] for place in copies if place.name != "normalization.npz"}
+    if not whole and not src.exists():
+        raise UsageError(f"{src}: no such folder; name what is to be imported")
     if not whole:
         looked = " or ".join(
             f"{folder}/<dataset>/<class>/<id>{Path(file).suffix}" for _, file, folder in _FILES

@@ -84,10 +84,14 @@ def test_every_command_is_in_a_section_or_hidden():
             "error: --set: parameter of sdf 'cuont' is not known; did you mean 'count'?",
         ),
         ("render --set sdf.count=some", "error: --set: sdf.count: 'some' is not a whole number"),
-        ("render --config none.toml", "error: none.toml: No such file or directory"),
+        ("render --config none.toml", "error: --config none.toml: no such file; leave it out"),
+        ("render --views 0", "error: views: views and size must be at least 1"),
+        ("render --data absent.json", "absent.json: no pack (of another kind); name one"),
+        ("import nowhere there --layout seed", "error: nowhere: no such folder"),
+        ("render --categry sofa", "error: No such option '--categry'"),
         ("render --data data --splits nowhere.json", "error: --splits nowhere.json: no such file or folder"),
         ("render --data data --splits absent.json", "error: "),
-        ("rendr", "Error: No such command 'rendr'"),
+        ("rendr", "error: No such command 'rendr'"),
         ("render --preset huge", "Invalid value for '--preset'"),
         ("render --category lamp", "error: no procedural lamps"),
     ],
@@ -98,6 +102,7 @@ def test_bad_input_is_one_line_and_status_2(sofas, line, message):
     found = t3d(line, sofas)
     assert found.returncode == 2, found.stderr
     assert message in found.stderr
+    assert found.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in found.stderr
 
 

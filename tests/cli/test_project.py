@@ -64,7 +64,7 @@ def test_variants():
 
 @pytest.mark.parametrize("text", ["simcrl", "simclr,simcrl", "simclr,"])
 def test_unknown_methods_are_named(text):
-    with pytest.raises(UsageError, match=r"option: contrastive '(simcrl)?' is not known"):
+    with pytest.raises(UsageError, match=r"--contrastive '(simcrl)?' is not known"):
         settings_of({"contrastive": text})
 
 

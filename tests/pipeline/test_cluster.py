@@ -73,7 +73,7 @@ def test_what_is_not_installed_is_named(kind, needs, monkeypatch):
         start(TABLE if kind == "slurm" else HOSTS)
     assert "\n" not in str(caught.value)
     if kind == "slurm":
-        assert "pip install 't3d[cluster]'" in str(caught.value)
+        assert "pip install dask-jobqueue" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["slurm", "pbs"])
