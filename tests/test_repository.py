@@ -33,7 +33,7 @@ IMPORT_NAMES |= {"sklearn": "scikit-learn", "OpenGL": "pyrender"}
 CONDA_ONLY = {"python", "pip", "libusb", "libgl", "libegl", "mesalib", "libgomp", "xorg-libx11"}
 """The interpreter, and the system libraries that environment.yml brings."""
 
-PACKAGE_LINES, MODULE_LINES, FUNCTION_LINES = 13_000, 300, 40
+PACKAGE_LINES, MODULE_LINES, FUNCTION_LINES = 12_100, 300, 40
 """Most lines of code in the package (blank lines, comments and docstrings not counted), of all lines in a
 module, and of a function less its docstring."""
 

@@ -185,8 +185,8 @@ training.Run.save = lambda run: (save(run), run.step >= 6 and os._exit(9))
 """
 RESUMED = """
 from t3d.models import training
-resume = training.Run.resume
-training.Run.resume = lambda run: (resume(run), print("from step", run.step))
+resume = training.Run._resume
+training.Run._resume = lambda run: (resume(run), print("from step", run.step))
 """
 
 
