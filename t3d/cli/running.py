@@ -17,7 +17,7 @@ from t3d.cli.project import PACKAGE, preset_values, project_of, read_config, set
 from t3d.datasets.virtual import original
 from t3d.pipeline.graph import ItemId, Node, draw
 from t3d.pipeline.plan import Plan, plan, reason
-from t3d.pipeline.runner import Execution, cores, run
+from t3d.pipeline.runner import Execution, cores, run, side_by_side
 from t3d.pipeline.runs import run_log, write_run
 from t3d.pipeline.settings import read_toml
 from t3d.pipeline.stage import Stage, field_docs, stages_of
@@ -163,12 +163,17 @@ def _why_lost(outcome: Outcome) -> str:
 
 
 def estimate(planned: Plan, workers: int) -> None:
-    """Say per node how long and how large what is to be made will be, and in all."""
+    """Say per node how long and how large what is to be made will be, and in all.
+
+    What runs side by side counts so much less, trainings too, as if none waited for another.
+    """
+    trainings = side_by_side(planned, workers)
     first = {task.id[0]: task for task in reversed(planned.todo)}
     total_time = total_room = 0.0
     for node, count in Counter(task.id[0] for task in planned.todo).items():
         each, room, source = cost_of(planned, first[node])
-        time = each * count / (max(1, min(workers, count)) if first[node].shape else 1)
+        share = min(workers, count) if first[node].shape else trainings if first[node].stage.resource else 1
+        time = each * count / max(1, share)
         total_time, total_room = total_time + time, total_room + room * count
         click.echo(f"{node}: {count} to make, {duration(time)}, {size(room * count)} ({source})")
     click.echo(f"in all about {duration(total_time)} and {size(total_room)}, {max(1, workers)} at once")
