@@ -2,9 +2,9 @@
 
     python experiments/oracle.py STORE CODES...
 
-STORE is a category's folder in a store with `sdf` and `surface` of every shape; each CODES is a folder of the
-stage `codes`. A line each: median (and mean) over test shapes of the template, the mean code and optimised
-codes, and over training shapes of their own; unit frame, sum of both mean squares, 1e-3.
+STORE is a category's folder in a store where a run ended, each CODES a folder of the stage `codes`. A line
+each: median (and mean) over test shapes of the template, the mean code and optimised codes, and over scored
+training shapes of their own; unit frame, sum of both mean squares, 1e-3.
 """
 
 import sys
@@ -80,7 +80,7 @@ def score_decoder(
     common: dict[str, Callable[[torch.Tensor], torch.Tensor]] | None = None,
 ) -> str:
     """One line of figures of a decoder and its codes by shape; common: fields that are the same for all."""
-    test, own = split["test"], split["train"][:: max(1, len(split["train"]) // OWN)]
+    test, own = split["test"], split["train_scored"][:OWN]
     samples = Samples({shape: newest(store, "sdf", shape) for shape in test})
     found, loss = fit_codes(decoder, samples, PLAN, 0)
     real = torch.from_numpy(np.stack([codes[shape] for shape in split["train"]]))

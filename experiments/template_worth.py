@@ -2,10 +2,10 @@
 
     python experiments/template_worth.py STORE [STEPS]
 
-STORE is a category's folder in a store with `sdf` and `surface` of every shape. The plain decoder is
-DeepSDF's: code and point go in, a distance comes out, both again halfway. It has as many weights, and learns
-from the same batches, with the same losses and rates, for STEPS (8,000); once more at two fifths of the
-rate, and once more for as long as the other took. A line each, as `experiments/oracle.py` prints it.
+STORE is a category's folder in a store where a run ended. The plain decoder is DeepSDF's: code and point go
+in, a distance comes out, both again halfway. It has about as many weights, and learns from the same batches, with
+the same losses and rates, for STEPS (8,000); once more at two fifths of the rate, and once more for as long
+as the other took. A line each, as `experiments/oracle.py` prints it.
 """
 
 import dataclasses
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from t3d.datasets.formats import read_json
 from t3d.models.codes import train_codes
 from t3d.models.decoder import Decoder
+from t3d.models.network import Start
 from t3d.models.plans import STAGES, CodesPlan, DecoderConfig, LossPlan
 from t3d.models.samples import Samples
 
@@ -74,9 +75,9 @@ def main(store: Path, steps: int) -> None:
 
     def line(name: str, plan: CodesPlan, plain: bool) -> float:
         torch.manual_seed(0)
-        start = (Plain(config), zero) if plain else None
+        start = Start(Plain(config), zero, None, store) if plain else None
         begun = time.process_time()
-        made = train_codes(samples, config, (plan, weights), 0, None, lambda _: None, start)
+        made = train_codes(samples, config, (plan, weights), 0, None, lambda *_, **__: None, start)
         seconds = time.process_time() - begun
         codes = dict(zip(samples.ids, made.codes, strict=True))
         count = sum(weight.numel() for weight in made.decoder.parameters())
