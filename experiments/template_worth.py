@@ -3,9 +3,9 @@
     python experiments/template_worth.py STORE [STEPS]
 
 STORE is a category's folder in a store where a run ended. The plain decoder is DeepSDF's: code and point go
-in, a distance comes out, both again halfway. It has about as many weights, and learns from the same batches, with
-the same losses and rates, for STEPS (8,000); once more at two fifths of the rate, and once more for as long
-as the other took. A line each, as `experiments/oracle.py` prints it.
+in, a distance comes out, both again halfway. It has about as many weights, and learns from the same batches,
+with the same losses and rates, for STEPS (8,000); once more at two fifths of the rate, and once more for as
+long as the other took. A line each, as `experiments/oracle.py` prints it.
 """
 
 import dataclasses
