@@ -135,7 +135,7 @@ def test_export_says_what_is_there_and_what_is_not(home):
         ("export x --layout deepsdf --data data --work none", "run `t3d sample-sdf`, `t3d surface`"),
         ("export out-seed --layout deepsdf --data data --work other", "nothing is made yet"),
         ("import data x --layout seed", "nothing of the layout seed in it; looked for SdfSamples"),
-        ("import nowhere x --layout deepsdf", "nowhere: nothing of the layout deepsdf in it"),
+        ("import nowhere x --layout deepsdf", "nowhere: no such folder; name what is to be imported"),
         ("import out-deepsdf in-seed --layout deepsdf", "in-seed: not empty; name a new folder"),
     ],
 )
