@@ -169,6 +169,8 @@ def import_tree(layout: str, src: Path, dest: Path) -> Counter[tuple[str, str]]:
     failure of its shape. Written aside and renamed: a killed import leaves no `dest`. Raises UsageError where
     `dest` holds something, where `src` holds nothing of the layout, and for links that lead out of it.
     """
+    if not src.is_dir():
+        raise UsageError(f"{src}: no such folder; name what is to be imported")
     with new_folder(dest) as draft:
         copies = _copies(layout, src)
         taken = {(*place.parts[:2], place.parts[3]) for place in copies}
@@ -212,8 +214,6 @@ def _copies(layout: str, src: Path) -> dict[Path, Path]:
         if level in LEVELS:
             copies[Path(name, shape, GIVEN, "views", level, path.name)] = path
     whole = {place.parts[:4] for place in copies if place.name != "normalization.npz"}
-    if not whole and not src.exists():
-        raise UsageError(f"{src}: no such folder; name what is to be imported")
     if not whole:
         looked = " or ".join(
             f"{folder}/<dataset>/<class>/<id>{Path(file).suffix}" for _, file, folder in _FILES
