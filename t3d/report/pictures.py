@@ -197,9 +197,9 @@ def preview(made: "Prediction") -> list[Tile]:
 
 
 def sides(mesh: Mesh) -> list[Tile]:
-    """A mesh of the unit frame from the front and from behind."""
-    named = zip(("mesh, front", "mesh, back"), ANGLES, strict=True)
-    return [tile(name, mesh, around(*angle, PREVIEW), MADE) for name, angle in named]
+    """A mesh of the unit frame from the front and from behind, whole even where it leaves the unit sphere."""
+    named, radius = zip(("mesh, front", "mesh, back"), ANGLES, strict=True), reach([mesh])
+    return [tile(name, mesh, around(*angle, PREVIEW, radius), MADE) for name, angle in named]
 
 
 def _square(rgb: NDArray[np.uint8]) -> Picture:

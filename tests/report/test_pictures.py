@@ -22,6 +22,7 @@ from t3d.report.pictures import (
     fitted,
     place_colors,
     sheet,
+    sides,
     solid,
     template_colors,
     warped,
@@ -192,3 +193,10 @@ def test_a_fine_mesh_is_thinned_and_keeps_its_shape():
     points = found["points"] / 32767
     assert np.abs(points[:, 2] - 0.1 * np.sin(6 * points[:, 0])).max() < 1e-3
     assert (found["colors"] == [104, 155, 214]).all()
+
+
+def test_sides_show_a_mesh_that_fills_its_box_whole():
+    corner = Mesh(np.array([[-1.0, -1, -1], [1, 1, 1], [1, -1, 1], [-1, 1, -1]]), TETRAHEDRON.faces)
+    for one in sides(corner):
+        assert one.picture[..., 3].any()
+        assert not any(one.picture[edge][..., 3].any() for edge in (0, -1, np.s_[:, 0], np.s_[:, -1]))
