@@ -14,7 +14,7 @@ from t3d.models.network import load
 from t3d.pipeline.runs import latest_run
 from t3d.report.gallery import Subject, ranked, strip
 from t3d.report.pictures import sheet
-from t3d.report.summary import read_scores
+from t3d.report.scoring import read_scores
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "strip.png"
 RANKS = (0.1, 0.5)

@@ -16,8 +16,8 @@ from t3d.geometry.correspondence import lattice
 from t3d.geometry.mesh import Mesh, bounds, face_areas
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.gallery import ShapeFolders, Subject, ranked, view_camera
+from t3d.report.scoring import Score, read_scores
 from t3d.report.sections import Section, section
-from t3d.report.summary import Score, read_scores
 from t3d.report.tables import Rows
 
 if TYPE_CHECKING:

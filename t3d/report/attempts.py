@@ -12,7 +12,7 @@ from t3d.errors import DataError
 from t3d.geometry.clouds import Body, Cloud
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.protocols import Protocol
-from t3d.report.summary import ANY, PARTS, ByPart, Predictions, Score, scores_of
+from t3d.report.scoring import ANY, PARTS, ByPart, Predictions, Score, scores_of
 
 BASELINES = {"template": "template", "mean-code": "mean"}
 """File of a baseline in the template's folder by its name in the scores."""

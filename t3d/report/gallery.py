@@ -16,7 +16,7 @@ from t3d.geometry.cameras import Camera, resized
 from t3d.geometry.mesh import Mesh
 from t3d.report import pictures
 from t3d.report.pictures import MADE, TRUE, Color, Tile, tile
-from t3d.report.summary import PARTS, ByPart, Score
+from t3d.report.scoring import PARTS, ByPart, Score
 from t3d.report.tables import method_name
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from t3d.report.comparison import published_tables, solution_tables
 from t3d.report.figures import Series, curves, distribution
 from t3d.report.gallery import ShapeFolders, cards, side_by_side, solid_tiles
 from t3d.report.pictures import Tile, data_uri
+from t3d.report.scoring import PARTS, ByPart, Score, read_scores
 from t3d.report.sections import inlined
-from t3d.report.summary import PARTS, ByPart, Score, read_scores
 from t3d.report.tables import DASH, METHODS, method_name, score_tables, significant, view_of
 
 LIBRARIES = ("t3d", "numpy", "scipy", "torch", "open3d", "trimesh", "scikit-image", "libigl")

@@ -14,7 +14,7 @@ from t3d.datasets.formats import write_json
 from t3d.geometry.frames import FRAMES
 from t3d.geometry.metrics import f_score, median_interval
 from t3d.geometry.protocols import FAILURES, Metric, Protocol
-from t3d.report.summary import ANY, FAILED, LABELS, NO_TRUTH, OK, Score, write_scores
+from t3d.report.scoring import ANY, FAILED, LABELS, NO_TRUTH, OK, Score, write_scores
 from t3d.report.tables import METHODS, Table, latex, markdown
 
 SAME = 0.02

@@ -56,7 +56,7 @@ def scores(
     from t3d.geometry.protocols import chosen
     from t3d.report.attempts import Made, Truths, scored
     from t3d.report.results import compare, write
-    from t3d.report.summary import PARTS
+    from t3d.report.scoring import PARTS
     from t3d.report.tables import score_tables
 
     protocols, seed = chosen(params.protocols, params.skip), int(rng.integers(2**32))

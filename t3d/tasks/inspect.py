@@ -13,7 +13,7 @@ from t3d.geometry.exposed import exposed, hidden_share
 from t3d.geometry.inspection import prepare
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.parts import GREY
-from t3d.report.summary import reason_of
+from t3d.report.scoring import reason_of
 
 FAULTS = {
     "open_edges": "open edges",

@@ -9,7 +9,7 @@ from t3d.errors import DataError
 from t3d.geometry.clouds import Body
 from t3d.geometry.frames import out_of
 from t3d.geometry.protocols import Protocol
-from t3d.report.summary import Load, Score, reason_of, scores_of, with_floors
+from t3d.report.scoring import Load, Score, reason_of, scores_of, with_floors
 from t3d.tasks.matching import Match, by_shape, load_shape, matches
 from t3d.tasks.processes import each
 

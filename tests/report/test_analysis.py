@@ -10,7 +10,7 @@ from t3d.geometry.normalize import normalize
 from t3d.report import analysis
 from t3d.report.analysis import flaw, worst_rows
 from t3d.report.gallery import ShapeFolders, Subject
-from t3d.report.summary import Score
+from t3d.report.scoring import Score
 
 RNG = np.random.default_rng(0)
 TETRA = Mesh(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t3d.report.gallery import ShapeFolders, chosen, rank_label, ranked
-from t3d.report.summary import Score
+from t3d.report.scoring import Score
 
 
 @given(st.integers(1, 200), st.integers(3, 30))

@@ -5,7 +5,7 @@ import pytest
 
 from t3d.geometry.protocols import DEEPSDF, WHAT3D, chosen
 from t3d.report.results import compare
-from t3d.report.summary import ANY, FAILED, NO_TRUTH, OK, Score
+from t3d.report.scoring import ANY, FAILED, NO_TRUTH, OK, Score
 
 (CHAMFER,) = chosen(["deepsdf"], ["emd"])
 

@@ -26,8 +26,8 @@ from t3d.models.network import save
 from t3d.report.figures import Panel, Series, chart
 from t3d.report.pictures import around
 from t3d.report.results import compare, write
+from t3d.report.scoring import ANY, Score, read_scores
 from t3d.report.sections import Section, write_sections
-from t3d.report.summary import ANY, Score, read_scores
 from t3d.stages.report import Params, report
 
 NASTY = '<script>alert("x")</script>'

@@ -18,7 +18,7 @@ from t3d.geometry.mesh import Mesh
 from t3d.geometry.metrics import f_score
 from t3d.geometry.protocols import DEEPSDF, DISN, P2M, PROTOCOLS, T3D_V1, WHAT3D
 from t3d.report.results import RESAMPLES, by_shape, summarise, write
-from t3d.report.summary import Score
+from t3d.report.scoring import Score
 from t3d.report.tables import result_tables
 from t3d.tasks import score as task
 from t3d.tasks.score import jobs_of, run

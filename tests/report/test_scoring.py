@@ -9,7 +9,7 @@ from t3d.errors import DataError
 from t3d.geometry.clouds import Body, Cloud
 from t3d.geometry.mesh import Mesh
 from t3d.geometry.protocols import WHAT3D
-from t3d.report.summary import FAILED, NO_TRUTH, OK, Score, read_scores, scores_of, with_floors, write_scores
+from t3d.report.scoring import FAILED, NO_TRUTH, OK, Score, read_scores, scores_of, with_floors, write_scores
 
 LABELS = {"method": "s1", "variant": "s1", "part": "test", "level": "easy", "choice": "fix"}
 COLUMNS = {"deepsdf": ("deepsdf v1", ["chamfer-l2"]), "what3d": ("what3d~ v1", ["f@0.01"])}
