@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = sorted((ROOT / "t3d").rglob("*.py"))
+SIZES = runpy.run_path(str(ROOT / "tools" / "sizes.py"))
+PACKAGE: dict[Path, ast.Module] = SIZES["modules"]("t3d")
 
 TARGETS = (
     "setup all render sample-sdf train evaluate report test test-slow check bench docs gallery clean".split()
@@ -36,8 +38,6 @@ CONDA_ONLY = {"python", "pip", "libusb", "libgl", "libegl", "mesalib", "libgomp"
 PACKAGE_LINES, MODULE_LINES, FUNCTION_LINES = 12_100, 300, 40
 """Most lines of code in the package (blank lines, comments and docstrings not counted), of all lines in a
 module, and of a function less its docstring."""
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def make(*arguments: str, **variables: str) -> str:
@@ -107,11 +107,6 @@ def addresses(text: str) -> list[str]:
     return re.findall(rf"{registries}|(?<![\w.~}})<>/-])/(?:work|farm|root)(?![\w-])", text)
 
 
-def functions(tree: ast.AST) -> Iterator[Function]:
-    """Every function and method, however deep."""
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
-
-
 def imported(tree: ast.AST) -> Iterator[str]:
     """Top-level names of what a module imports, wherever in it."""
     for node in ast.walk(tree):
@@ -119,26 +114,6 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
-
-
-def code_lines(function: Function) -> int:
-    """Lines from `def` to the end, less those of the docstring."""
-    first = function.body[0]
-    docstring = ast.get_docstring(function, clean=False) is not None
-    described = (first.end_lineno or 0) - first.lineno + 1 if docstring else 0
-    return (function.end_lineno or 0) - function.lineno + 1 - described
-
-
-def lines_of_code(path: Path) -> int:
-    """Lines that hold code: no blank ones, comments or docstrings."""
-    text = path.read_text(encoding="utf-8")
-    constants = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr)]
-    docs = [one for one in constants if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-    described = {line for one in docs for line in range(one.lineno, (one.end_lineno or 0) + 1)}
-    numbered = enumerate(text.splitlines(), start=1)
-    return sum(
-        1 for number, line in numbered if line.strip() and line.strip()[0] != "#" and number not in described
-    )
 
 
 def test_make_alone_lists_every_target_with_what_it_does() -> None:
@@ -186,7 +161,7 @@ def test_ci_runs_the_checks_then_the_tests_and_stops_at_the_first_error() -> Non
 
 
 def test_every_package_imported_is_asked_for() -> None:
-    names = {name for path in MODULES for name in imported(ast.parse(path.read_text(encoding="utf-8")))}
+    names = {name for tree in PACKAGE.values() for name in imported(tree)}
     foreign = {IMPORT_NAMES.get(name, name) for name in names - sys.stdlib_module_names - {"t3d"}}
     asked = {canonicalize_name(requirement.name) for requirement in project_requirements()}
     assert {canonicalize_name(name) for name in foreign} <= asked
@@ -252,31 +227,17 @@ def test_every_link_between_the_pages_leads_to_a_file() -> None:
 
 
 def test_the_package_stays_small() -> None:
-    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
-    long = {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > MODULE_LINES}
-    assert not long, f"modules over {MODULE_LINES} lines"
-    assert sum(map(lines_of_code, MODULES)) < PACKAGE_LINES
+    lines = {path: SIZES["all_lines"](path) for path in PACKAGE}
+    assert not [path for path, count in lines.items() if count > MODULE_LINES]
+    assert sum(SIZES["lines_of_code"](path, tree) for path, tree in PACKAGE.items()) < PACKAGE_LINES
 
 
-def test_functions_stay_short() -> None:
-    long = [
-        f"{path.relative_to(ROOT)}: {function.name} has {code_lines(function)}"
-        for path in MODULES
-        for function in functions(ast.parse(path.read_text(encoding="utf-8")))
-        if code_lines(function) > FUNCTION_LINES
-    ]
-    assert not long, f"functions over {FUNCTION_LINES} lines"
+def test_functions_stay_short_and_are_typed() -> None:
+    count, typed = SIZES["lines_of_function"], SIZES["typed"]
+    own = [(path, one) for path, tree in PACKAGE.items() for one in SIZES["functions"](tree)]
+    assert not [f"{path}: {one.name}" for path, one in own if count(one) > FUNCTION_LINES or not typed(one)]
 
 
 def test_every_public_function_and_class_is_described() -> None:
-    silent = []
-    for path in MODULES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        public = [
-            node
-            for node in tree.body
-            if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_")
-        ]
-        silent += [f"{path.relative_to(ROOT)}: {node.name}" for node in public if not ast.get_docstring(node)]
-        silent += [] if ast.get_docstring(tree) else [str(path.relative_to(ROOT))]
-    assert not silent
+    named = [(path, node) for path, tree in PACKAGE.items() for node in SIZES["public"](tree)]
+    assert not [f"{path}: {getattr(node, 'name', '')}" for path, node in named if not ast.get_docstring(node)]
