@@ -35,18 +35,18 @@ View = tuple[str, str, str]
 
 def rows_of(run: Path) -> list[Row]:
     """The rows of a run's `metrics.csv`."""
-    file = run if run.suffix == ".csv" else _metrics(run)
-    with file.open(newline="", encoding="utf-8") as opened:
+    if run.suffix != ".csv":
+        root, made = scored_run(run)
+        run = root / made["scores"][""] / "metrics.csv"
+    with run.open(newline="", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
 
 
-def _metrics(run: Path) -> Path:
-    files = (
-        [run] if run.is_file() else sorted((run / "runs").glob("*.json"), key=lambda at: at.stat().st_mtime)
-    )
-    scored = [(at, made["scores"][""]) for at in files if "scores" in (made := read_json(at)["artifacts"])]
-    at, folder = scored[-1]
-    return Path(at.parents[1], folder, "metrics.csv")
+def scored_run(run: Path) -> tuple[Path, dict[str, dict[str, str]]]:
+    """A category's folder and, by node and shape, where in it a run's artifacts are."""
+    by_age = sorted((run / "runs").glob("*.json"), key=lambda at: at.stat().st_mtime)
+    files = [run] if run.is_file() else by_age
+    return [(at.parents[1], made) for at in files if "scores" in (made := read_json(at)["artifacts"])][-1]
 
 
 def values(rows: Sequence[Row], method: Method, view: View, column: str) -> Values:
