@@ -126,7 +126,7 @@ def tables(runs: Sequence[Sequence[Row]]) -> str:
     text = ""
     for protocol in [PROTOCOLS[name] for name in dict.fromkeys(row["protocol"] for row in runs[0])]:
         metric: Metric = next(one for one in protocol.metrics if one.name == METRICS[protocol.name])
-        column = f"{metric.name} ({protocol.label})"
+        column = next(name for name in runs[0][0] if name.startswith(f"{metric.name} ({protocol.name}"))
         rows = [[row for row in run if row["protocol"] == protocol.name] for run in runs]
         methods = list(dict.fromkeys((row["method"], row["variant"]) for row in rows[0]))
         views = [one for one in (*TEST, *TRAIN) if any(_at(row, one) for row in rows[0])]

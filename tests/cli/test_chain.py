@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from PIL import Image
 
 from tests.browser import needs_chromium, visit
 
@@ -122,6 +123,27 @@ def test_template_and_analysis_leave_figures_that_are_not_empty(chain):
         ]
         assert len(named) == figures
         assert all((folder / name).stat().st_size > 200 for name in named)
+
+
+def test_the_results_page_is_made_of_such_a_run(chain, tmp_path):
+    """What `experiments/` keeps of its scores gives the same tables; its pictures show scored shapes."""
+    run, kept, drawn, losses = chain / "work/sofa", *(tmp_path / name for name in ("a.csv", "b.png", "c.svg"))
+    _experiment("keep.py", run, kept)
+    tables = _experiment("tables.py", run)
+    assert tables == _experiment("tables.py", kept)
+    assert all(
+        f"| {name} |" in tables for name in ("Sol 1", "Sol 2, simclr", "nearest training shape, oracle")
+    )
+    _experiment("pictures.py", run, drawn, *split(chain)["test"][:1], split(chain)["train_scored"][0])
+    assert Image.open(drawn).width == 8 * 160, "two shapes of four pictures each"
+    _experiment("losses.py", losses, run)
+    assert "Sol 2, simclr" in losses.read_text()
+
+
+def _experiment(script: str, *words: object) -> str:
+    path = Path(__file__).resolve().parents[2] / "experiments" / script
+    command = [sys.executable, str(path), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_another_pre_training_keeps_all_the_rest(chain):
