@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from t3d.datasets.formats import read_json
 from t3d.geometry.metrics import median_interval
 from t3d.geometry.protocols import PROTOCOLS, Metric
-from t3d.report.tables import method_name, significant
+from t3d.report.tables import full_name, method_name, significant
 
 METRICS = {"deepsdf": "chamfer-l2", "t3d-v1": "f@0.01"}
 TEST = [("test", level, choice) for level in ("easy", "hard") for choice in ("fix", "rnd")]
@@ -81,12 +81,6 @@ def _means(runs: Sequence[Values]) -> Values:
     return {shape: float(np.mean([run[shape] for run in runs])) for shape in shapes}
 
 
-def name_of(method: Method) -> str:
-    """In words."""
-    name, network = method
-    return method_name(name) + (f" ({method_name(network)})" if network not in (name, "") else "")
-
-
 def pairs_of(methods: Sequence[Method]) -> list[Sequence[Method]]:
     """Each network with its own baselines, the common ones, and the networks before it."""
     networks = [one for one in methods if one[0] == one[1]]
@@ -106,7 +100,7 @@ def worst(run: Sequence[Row], methods: Sequence[Method], column: str, factor: fl
         for shape in sorted(mine, key=lambda one: -mine[one])[:most]:
             found = [values(run, one, TEST[0], column)[shape] for one in others]
             cells = [f"{mine[shape] / sum(mine.values()):.0%}", *(significant(factor * one) for one in found)]
-            lines[f"{name_of(network)}: {shape[:10]}"] = cells
+            lines[f"{method_name(network[0])}: {shape[:10]}"] = cells
     return table(
         "worst, easy, fix",
         [("share of the mean",), *(("itself" if one == of else method_name(one),) for one, of in others)],
@@ -131,11 +125,13 @@ def tables(runs: Sequence[Sequence[Row]]) -> str:
         methods = list(dict.fromkeys((row["method"], row["variant"]) for row in rows[0]))
         views = [one for one in (*TEST, *TRAIN) if any(_at(row, one) for row in rows[0])]
         title, of = f"{column} × {metric.factor:g}", (column, metric.factor)
-        lines = {name_of(one): [figures(rows, one, view, *of) for view in views] for one in methods}
+        lines = {full_name(*one): [figures(rows, one, view, *of) for view in views] for one in methods}
         text += table(f"{title}: median (mean)", views, lines)
         tested = [view for view in views if view in TEST]
         lines = {
-            " less ".join(map(name_of, two)): [difference(rows, two, view, *of) for view in tested]
+            " less ".join(full_name(*one) for one in two): [
+                difference(rows, two, view, *of) for view in tested
+            ]
             for two in pairs_of(methods)
         }
         text += table(f"{title}: differences (95 %)", tested, lines)

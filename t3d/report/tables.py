@@ -185,7 +185,14 @@ def _score_table(one: Mapping[str, Any], part: str, rows: Rows) -> Table:
     cells: list[tuple[Cell, ...]] = []
     for row in rows:
         figures = [figure_of(one, row, name, STATISTICS[title]) for name, title in columns]
-        cells.append((_method(row), view_of(row), *figures, *(row[name] for name in COUNTS)))
+        cells.append(
+            (
+                full_name(row["method"], row["variant"]),
+                view_of(row),
+                *figures,
+                *(row[name] for name in COUNTS),
+            )
+        )
     heads = [f"{_arrow((name, rows[0]['metrics'][name]))} {title}" for name, title in columns]
     floors = ", ".join(f"{name} {figure_of(one, rows[0], name, 'floor').text}" for name in names)
     notes = [f"Noise floor (two samplings of one true surface), in the columns' units: {floors}."]
@@ -200,6 +207,11 @@ def method_name(method: str) -> str:
     """A method of a score file in words, a variant as the slides call it: Sol 1; Sol 2, simclr."""
     solution = "Sol 1" if method == "s1" else f"Sol 2, {method.removeprefix('s2-')}"
     return METHODS.get(method, solution)
+
+
+def full_name(method: str, variant: str) -> str:
+    """The same with the network that a baseline belongs to: template alone (Sol 2, simclr)."""
+    return method_name(method) + (f" ({method_name(variant)})" if variant not in (method, "") else "")
 
 
 def figure_of(one: Row, row: Row, metric: str, key: str) -> Figure:
@@ -220,9 +232,3 @@ def _arrow(metric: tuple[str, Mapping[str, Any]]) -> str:
 
 def _doubts(one: Mapping[str, Any]) -> list[str]:
     return [f"Approximate: {why}." for why in one["approximate"]]
-
-
-def _method(row: Row) -> str:
-    method, variant = row["method"], row["variant"]
-    whose = f" ({variant})" if variant not in (method, "") else ""
-    return f"{METHODS.get(method, method)}{whose}"

@@ -407,10 +407,10 @@ def both(run, tmp_path_factory):
 def test_two_solutions_stand_side_by_side(both):
     read = Page(both)
     text = read.text
-    for name in (" s1", " s2-simclr"):
+    for name in (" Sol 1", " Sol 2, simclr"):
         assert text.count(f"{name} fixed view") == 2, "a row for test and one for training shapes"
     assert all(f"{name}: shapes from the best to the worst" in text for name in ("Sol 1", "Sol 2, simclr"))
-    for name in ("template alone (s1)", "template alone (s2-simclr)"):
+    for name in ("template alone (Sol 1)", "template alone (Sol 2, simclr)"):
         assert name in text
     alts = [attributes["alt"] for attributes in read.all("img")]
     assert alts.count("reconstruction of test shape a") == 2

@@ -289,6 +289,6 @@ def test_tables_name_the_protocol_and_the_counts(tmp_path):
     text = (out / "table.md").read_text()
     assert "mean × 1000 (deepsdf v1)" in text
     assert "expected | evaluated | failed | no ground truth" in text
-    assert "| mean code alone (s1) |" in text
+    assert "| mean code alone (Sol 1) |" in text
     assert "| nearest training shape, oracle |" in text
     assert r"\begin{tabular}" in (out / "table.tex").read_text()
