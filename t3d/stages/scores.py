@@ -1,12 +1,14 @@
 """Scores of reconstructions, of baselines and of oracles, under named protocols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from t3d.pipeline import Each, Facts, Parts, Shapes, Variants, stage
+from t3d.pipeline import Each, Facts, Parts, Progress, Shapes, Variants, stage
 from t3d.stages import Rng
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ def scores(
     out: Path,
     params: Params,
     rng: Rng,
+    progress: Progress,
     threads: int,
     failures: Sequence[Mapping[str, str]],
 ) -> Facts:
@@ -66,11 +69,16 @@ def scores(
         Made(name, reconstructions[name], oracle_code[name], template[name], found)
         for name, found in sorted(zip(retrieval, answers, strict=True))
     ]
-    parts = read_json(split / "split.json")
-    wanted = [(part, shape) for part, name in PARTS.items() for shape in parts[name]]
+    wanted = [(part, one) for part, name in PARTS.items() for one in read_json(split / "split.json")[name]]
     with ThreadPoolExecutor(threads) as pool:  # the search for nearest points lets other threads run
         several = pool.map(lambda one: scored(truths, made, one, protocols, seed), wanted)
-        rows = [row for found in several for row in found]
+        rows = [row for found in _told(several, len(wanted), progress) for row in found]
     metrics = compare(rows, protocols, seed, params.resamples)
     write(out, "metrics", metrics, rows, score_tables(metrics))
     return {"protocols": [one["label"] for one in metrics["protocols"]], "rows": len(rows)}
+
+
+def _told(several: Iterable[Found], count: int, progress: Progress) -> Iterator[Found]:
+    for done, found in enumerate(several, start=1):
+        yield found
+        progress(done, count)

@@ -97,6 +97,7 @@ class Run:
         self.write(self.mesh["train"]["alike"] / "mesh.ply", RADII["retrieval"])
         self.write(self.mesh["train"]["near"] / "mesh.ply", RADII["oracle-retrieval"])
         shapes = [shape for part in self.split.values() for shape in part]
+        self.told: list[tuple[int, int]] = []
         self.retrieval, self.nearest = {"s1": self.folder("retrieval")}, self.folder("nearest")
         answers = {view: {"shape": "alike", "cosine": 0.9} for view in ("easy/30", "easy/07")}
         write_json(self.retrieval["s1"] / "retrieval.json", {shape: answers for shape in shapes})
@@ -116,7 +117,7 @@ class Run:
         scores(
             {"s1": self.made}, {"s1": self.oracle}, self.retrieval, self.nearest, self.mesh, self.surface,
             self.template, self.root / "split", out=out, params=params, rng=np.random.default_rng(0),
-            threads=threads, failures=self.failures,
+            threads=threads, failures=self.failures, progress=lambda *news: self.told.append(news),
         )  # fmt: skip
         rows = list(csv.DictReader((out / "metrics.csv").read_text().splitlines()))
         return out, rows, read_json(out / "metrics.json")
@@ -133,6 +134,7 @@ def test_every_method_is_scored_in_the_original_frame(tmp_path):
     run = Run(tmp_path, ["a", "b"], ["c"])
     _, rows, metrics = run.score()
     assert len(rows) == 3 * 8
+    assert run.told == [(1, 3), (2, 3), (3, 3)], "whoever waits for it sees it go on"
     for row in rows:
         radius = RADII.get(row["method"], 0.55 if row["choice"] == "fix" else 0.3)
         assert row["status"] == "ok"
