@@ -21,20 +21,24 @@ COLUMNS = {"rec": "training shapes", "val": "validation shapes"}
 
 
 def main(file: Path, runs: Sequence[Path]) -> None:
-    """Draw a panel for each column, a line for each network."""
+    """Draw a panel for each column, a line for each network, named in the first."""
     trained: dict[str, list[dict[str, np.ndarray]]] = {}
     for root, made in map(scored_run, runs):
         for node, folder in made.items():
             if node.startswith("network_s2["):
                 curves = read_curves(root / folder[""] / "curves.csv")
                 trained.setdefault(node[len("network_s2[") : -1], []).append(curves)
-    panels = [
-        Panel(title, "optimisation step", "|distance error|, mean", [
-            Series(method_name(name), read[0]["step"], np.mean([one[column] for one in read], axis=0))
-            for name, read in trained.items()
-        ], "y")
-        for column, title in COLUMNS.items()
-    ]  # fmt: skip
+    panels = []
+    for column, title in COLUMNS.items():
+        lines = [
+            Series(
+                "" if panels else method_name(name),
+                of[0]["step"],
+                np.mean([one[column] for one in of], axis=0),
+            )
+            for name, of in trained.items()
+        ]
+        panels.append(Panel(title, "optimisation step", "|distance error|, mean", lines, "y"))
     file.write_text(chart("Training of solution 2, by pre-training", panels), encoding="utf-8")
 
 
