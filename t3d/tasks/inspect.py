@@ -1,6 +1,5 @@
 """`t3d inspect`: what mesh files are, what is wrong with them, and whether t3d can use them."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,12 @@ FAULTS = {
 def meshes(path: Path) -> dict[str, Path]:
     """Mesh files at a path by id: a file itself, or those of a folder as a data set lists them.
 
-    A ShapeNet shape is its folder, in which `inspect` looks for the model; of a folder of ShapeNet's classes
-    those of every class. Raises UsageError where there is no such path, or no mesh in it.
+    A ShapeNet shape is its folder, in which `inspect` looks for the model. Raises UsageError where there is
+    no such path, or no mesh in it.
     """
     if path.is_file():
         return {path.name: path}
-    classes = sorted(one for one in path.glob("*/") if re.fullmatch(r"\d{8}", one.name)) or [path]
-    found = {folder: find_catalogue(folder, folder.resolve().name).entries for folder in classes}
-    return {
-        shape if folder == path else f"{folder.name}/{shape}": file
-        for folder, entries in found.items()
-        for shape, file in sorted(entries.items())
-    }
+    return dict(sorted(find_catalogue(path, path.resolve().name).entries.items()))
 
 
 def inspect(path: Path) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def test_ids_are_those_of_the_data_set(tmp_path):
     assert list(found) == ["a", "b"]
     assert inspect(found["a"])["verdict"] == "good"
     assert inspect(found["b"])["verdict"].startswith("refused: no model file in")
-    assert list(meshes(tmp_path)) == ["04256520/a", "04256520/b"], "a folder of classes: all of each"
+    assert meshes(tmp_path) == {"04256520-a-models-model_normalized": one}
 
 
 def test_no_such_path_is_wrong_usage(tmp_path):
