@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 from tables import scored_run
 
-from t3d.datasets.formats import read_json
 from t3d.datasets.images import write_png
-from t3d.report.gallery import Subject, ranked
+from t3d.report.gallery import ShapeFolders, ranked
 from t3d.report.pictures import MADE, Picture, Tile, sheet, tile
-from t3d.report.scoring import read_scores
+from t3d.report.scoring import PARTS, read_scores
 from t3d.report.tables import method_name
 
 SIZE, SHOWN = 160, {"train": 2, "test": 6}
@@ -46,9 +45,9 @@ def cell(root: Path, made: Made, networks: Sequence[str], part: str, shape: str)
     """One shape: the input view, the truth, and what each network made of the view."""
     tiles = []
     for network in networks:
-        folder = root / made[f"reconstructions[{network}]"][shape]
-        views, mesh = (root / made[node][shape] for node in ("views", "mesh"))
-        subject = Subject(views, mesh, folder, read_json(folder / "choices.json")["fix"])
+        nodes = ("views", "mesh", f"reconstructions[{network}]")
+        folders = ShapeFolders(*({PARTS[part]: {shape: root / made[node][shape]}} for node in nodes))
+        subject = folders.subject(part, shape)
         camera = subject.camera(SIZE)
         tiles.append(tile(method_name(network), subject.made(), camera, MADE))
     seen, truth = subject.image(), tile("truth", subject.truth(), camera)
