@@ -185,14 +185,8 @@ def _score_table(one: Mapping[str, Any], part: str, rows: Rows) -> Table:
     cells: list[tuple[Cell, ...]] = []
     for row in rows:
         figures = [figure_of(one, row, name, STATISTICS[title]) for name, title in columns]
-        cells.append(
-            (
-                full_name(row["method"], row["variant"]),
-                view_of(row),
-                *figures,
-                *(row[name] for name in COUNTS),
-            )
-        )
+        method = full_name(row["method"], row["variant"])
+        cells.append((method, view_of(row), *figures, *(row[count] for count in COUNTS)))
     heads = [f"{_arrow((name, rows[0]['metrics'][name]))} {title}" for name, title in columns]
     floors = ", ".join(f"{name} {figure_of(one, rows[0], name, 'floor').text}" for name in names)
     notes = [f"Noise floor (two samplings of one true surface), in the columns' units: {floors}."]
