@@ -1,14 +1,12 @@
 """Scores of reconstructions, of baselines and of oracles, under named protocols."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from t3d.pipeline import Each, Facts, Parts, Progress, Shapes, Variants, stage
 from t3d.stages import Rng
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +51,6 @@ def scores(
     failures: Sequence[Mapping[str, str]],
 ) -> Facts:
     """Score every network and its baselines on test and on some training shapes; failures are penalised."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from t3d.datasets.formats import read_json
     from t3d.geometry.protocols import chosen
     from t3d.report.attempts import Made, Truths, scored
@@ -69,16 +65,23 @@ def scores(
         Made(name, reconstructions[name], oracle_code[name], template[name], found)
         for name, found in sorted(zip(retrieval, answers, strict=True))
     ]
-    wanted = [(part, one) for part, name in PARTS.items() for one in read_json(split / "split.json")[name]]
-    with ThreadPoolExecutor(threads) as pool:  # the search for nearest points lets other threads run
-        several = pool.map(lambda one: scored(truths, made, one, protocols, seed), wanted)
-        rows = [row for found in _told(several, len(wanted), progress) for row in found]
+    parts = read_json(split / "split.json")
+    wanted = [(part, shape) for part, name in PARTS.items() for shape in parts[name]]
+    rows = _each(lambda one: scored(truths, made, one, protocols, seed), wanted, threads, progress)
     metrics = compare(rows, protocols, seed, params.resamples)
     write(out, "metrics", metrics, rows, score_tables(metrics))
     return {"protocols": [one["label"] for one in metrics["protocols"]], "rows": len(rows)}
 
 
-def _told(several: Iterable[Found], count: int, progress: Progress) -> Iterator[Found]:
-    for done, found in enumerate(several, start=1):
-        yield found
-        progress(done, count)
+def _each(
+    score: Callable[[Any], list[Any]], shapes: Sequence[Any], threads: int, progress: Progress
+) -> list[Any]:
+    """The scores of all shapes, in order."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    rows: list[Any] = []
+    with ThreadPoolExecutor(threads) as pool:  # the search for nearest points lets other threads run
+        for done, found in enumerate(pool.map(score, shapes), start=1):
+            rows += found
+            progress(done, len(shapes))
+    return rows

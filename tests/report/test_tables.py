@@ -80,7 +80,9 @@ def test_markdown_shows_protocol_counts_interval_and_floor():
     assert "chamfer-l2 ↓ mean × 1000 (deepsdf v1)" in lines[2]
     assert "f@0.01 ↑ median (deepsdf v1)" in lines[2]
     assert "hausdorff" not in lines[2]
-    assert lines[4] == "| Sol 1 | fixed view | 1.23 | 0.500 | 0.400 to 0.600 | 0.500 | 0.250 | 5 | 3 | 1 | 1 |"
+    assert (
+        lines[4] == "| Sol 1 | fixed view | 1.23 | 0.500 | 0.400 to 0.600 | 0.500 | 0.250 | 5 | 3 | 1 | 1 |"
+    )
     assert lines[5] == "| template alone (Sol 1) | – | 1.23 | 0.500 | – | 0.500 | 0.250 | 5 | 3 | 1 | 1 |"
     assert {line.count("|") for line in lines[2:6]} == {12}
     assert "chamfer-l2 0.0220" in test
